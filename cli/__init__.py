@@ -1,0 +1,1 @@
+"""The programs: one thin click command per module."""

@@ -1,0 +1,38 @@
+"""nic test: are these files sound?"""
+
+import click
+
+from nic.cli import options
+from nic.cli.command import about, command, exit_code, fail, log
+from nic.cli.files import reading
+from nic.errors import NicError
+
+
+@command("test", epilog="See also: nic-info(1), nic(5), nic(1).")
+@options.files
+def main(files: tuple[str, ...]) -> None:
+    """Check that files decode to the symbols they were made from.
+
+    Checks every checksum and decodes every channel; loads no network and needs no model.
+    Silent when all is well (-v says so); a damaged file is named, does not stop the others,
+    and gives exit code 3.
+
+    \b
+    Examples:
+      nic test *.nic
+      nic test < a.nic && echo sound
+    """
+    from nic.pipeline import to_symbols
+    from nic.stream import read_records
+
+    ctx = click.get_current_context()
+    worst = 0
+    for path in files or ("-",):
+        try:
+            with about(path), reading(path) as source:
+                pictures = len([to_symbols(record).stage for record in read_records(source)])
+            log.info("%s: sound, %d picture%s", path, pictures, "" if pictures == 1 else "s")
+        except (NicError, OSError, MemoryError) as error:
+            fail(ctx, error)
+            worst = max(worst, exit_code(error))
+    ctx.exit(worst)

@@ -1,0 +1,90 @@
+"""What all programs share: how they start, fail and log."""
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from nic import __version__
+from nic.errors import NicError
+
+log = logging.getLogger("nic")
+
+
+class Command(click.Command):
+    """A click command that turns every expected failure into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; see ``click.Command.invoke``."""
+        if hasattr(signal, "SIGPIPE"):  # die quietly when the reader goes, as cat does
+            signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        try:
+            return super().invoke(ctx)
+        except (NicError, OSError, MemoryError) as error:
+            fail(ctx, error)
+            ctx.exit(exit_code(error))
+
+
+def fail(ctx: click.Context, error: BaseException) -> None:
+    """Print an error as the program's one line on stderr."""
+    program = ctx.command_path.replace(" ", "-")
+    click.echo(f"{program}: {message(error)}", err=True)
+
+
+def message(error: BaseException) -> str:
+    """One line that names what failed and why."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    if isinstance(error, MemoryError):
+        return "not enough memory"
+    return " ".join(str(error).split())
+
+
+def exit_code(error: BaseException) -> int:
+    """The exit code of an expected failure."""
+    return error.exit_code if isinstance(error, NicError) else 1
+
+
+@contextmanager
+def about(path: str) -> Iterator[None]:
+    """Put the name of the input in front of whatever goes wrong with it."""
+    name = "stdin" if path == "-" else path
+    try:
+        yield
+    except NicError as error:
+        error.args = (f"{name}: {error}",)
+        raise
+
+
+def set_verbosity(quiet: bool, verbose: bool) -> None:
+    """Send the library's notes to stderr: warnings by default, none, or all."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("nic: %(message)s"))
+    log.handlers[:] = [handler]
+    log.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
+
+
+def command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
+    """Declare a program: the shared behaviour, ``--quiet``, ``-v`` and ``--version``."""
+
+    def declare(function: Callable[..., None]) -> click.Command:
+        def body(*args: Any, quiet: bool, verbose: bool, **kwargs: Any) -> None:
+            set_verbosity(quiet, verbose)
+            function(*args, **kwargs)
+
+        body.__doc__ = function.__doc__
+        # Parameters declared by decorators below this one are kept on the function.
+        body.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+        for decorator in (
+            click.version_option(__version__, message="%(prog)s %(version)s"),
+            click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),
+            click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
+        ):
+            body = decorator(body)
+        return click.command(name, cls=Command, **settings)(body)
+
+    return declare

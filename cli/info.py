@@ -1,0 +1,52 @@
+"""nic info: what a stream holds."""
+
+import json
+from typing import Any
+
+import click
+
+from nic.cli import options
+from nic.cli.command import command
+from nic.cli.files import for_each_record
+from nic.stream import Record
+
+
+@command("info", epilog="See also: nic-test(1), nic-models(1), nic(5), nic(1).")
+@options.files
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per picture.")
+def main(files: tuple[str, ...], as_json: bool) -> None:
+    """Describe records of any stage: dimensions, model, quality, channels.
+
+    For coded and packed records each channel's mode and bytes are listed. Loads no network;
+    the model need not be installed.
+
+    \b
+    Examples:
+      nic info a.nic
+      nic encode < a.png | nic info
+      nic info --json *.nic | jq .bpp
+    """
+    from nic.info import describe
+
+    def show(record: Record) -> None:
+        facts = describe(record)
+        click.echo(json.dumps(facts) if as_json else _text(facts))
+
+    for_each_record(files, show)
+
+
+def _text(facts: dict[str, Any]) -> str:
+    """Facts as aligned lines, the channels as a table of four columns a line."""
+    plain = {k.replace("_", " "): v for k, v in facts.items() if k != "channel_index" and v != []}
+    lines = [f"{name:<15} {_value(value)}" for name, value in plain.items()]
+    cells = [
+        f"{c['channel']:>4} {c['mode']:<8} {c['bytes']:>7}" for c in facts.get("channel_index", [])
+    ]
+    lines += ["  ".join(cells[i : i + 4]) for i in range(0, len(cells), 4)]
+    return "\n".join(lines)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return " ".join(str(v) for v in value)
+    return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,50 @@
+"""nic: the umbrella over all programs."""
+
+import importlib
+from collections.abc import Mapping
+
+import click
+
+from nic import __version__
+
+COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of the help
+    "compress": "compress",
+    "decompress": "decompress",
+    "info": "info",
+    "test": "check",
+    "models": "models",
+    "encode": "encode",
+    "quantize": "quantize",
+    "entropy": "entropy",
+    "pack": "pack",
+    "decode": "decode",
+    "completion": "completion",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command only when it is run or described."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, without importing them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"nic.cli.{COMMANDS[cmd_name]}").main
+        return command
+
+
+@click.command(cls=LazyGroup, epilog="See also: nic(1), nic(5), nic-pipelines(7).")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """A learned image codec made of composable Unix tools.
+
+    \b
+    Examples:
+      nic compress photos/*.jpg
+      nic decompress a.nic -o b.tiff
+      nic encode < a.png | nic quantize -q 70 | nic entropy | nic pack > a.nic
+    """

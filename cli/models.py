@@ -1,0 +1,47 @@
+"""nic models: what is installed."""
+
+import json
+from typing import Any
+
+import click
+
+from nic.cli.command import command
+
+
+@command("models", epilog="See also: nic-compress(1), nic(1).")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array of all models.")
+def main(as_json: bool) -> None:
+    """List the installed models, how they were trained and what they measure.
+
+    \b
+    Examples:
+      nic models
+      nic models --json | jq '.[].kodak'
+    """
+    from nic.models import zoo
+
+    models = [_facts(model) for model in zoo.installed()]
+    click.echo(json.dumps(models) if as_json else "\n\n".join(map(_text, models)))
+
+
+def _facts(model: Any) -> dict[str, Any]:
+    identity = {
+        "name": f"{model.name}-{model.version}",
+        "content_hash": model.content_hash,
+        "channels": model.channels,
+        "default_quality": model.default_quality,
+    }
+    return {**identity, **model.card}
+
+
+def _text(facts: dict[str, Any]) -> str:
+    lines = [
+        f"{key.replace('_', ' '):<18} {value}"
+        for key, value in facts.items()
+        if not isinstance(value, list)
+    ]
+    kodak = facts.get("kodak", [])
+    if kodak:
+        lines.append("Kodak              " + "  ".join(f"{column:>8}" for column in kodak[0]))
+    lines += [" " * 19 + "  ".join(f"{v:>8g}" for v in row.values()) for row in kodak]
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""Options that several programs share, each declared once."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from nic.models.zoo import DEFAULT
+from nic.picture import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def files(function: F) -> F:
+    """Input files; none means stdin."""
+    return click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")(function)
+
+
+def output(function: F) -> F:
+    """``-o`` and ``-f``."""
+    function = click.option("-f", "--force", is_flag=True, help="Replace existing files.")(function)
+    return click.option(
+        "-o", "--output", type=click.Path(), metavar="FILE", help="Write to FILE; - is stdout."
+    )(function)
+
+
+def rate(function: F) -> F:
+    """``-q`` and ``--channels``: what decides about size and quality."""
+    function = click.option(
+        "--channels",
+        type=click.IntRange(1, 255),
+        metavar="N",
+        help="Keep the first N latent channels (16, 32 and 64 are trained for).",
+    )(function)
+    return click.option(
+        "-q",
+        "--quality",
+        type=click.FloatRange(1, 100),
+        metavar="1..100",
+        help="Quality; fractions are allowed. Default: the model's, 50.",
+    )(function)
+
+
+def model(function: F) -> F:
+    """``--model``."""
+    return click.option(
+        "--model", default=DEFAULT, show_default=True, metavar="NAME", help="See nic models."
+    )(function)
+
+
+def network(function: F) -> F:
+    """``--backend`` and ``--device``: what runs the transforms."""
+    function = click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|gpu[:N]",
+        help="Where Keras runs; LiteRT runs on the CPU.",
+        callback=_device,
+    )(function)
+    return click.option(
+        "--backend",
+        type=click.Choice(["auto", "litert", "keras"]),
+        default="auto",
+        show_default=True,
+        help="What runs the networks; auto is LiteRT unless a GPU is asked for.",
+    )(function)
+
+
+def picture_format(function: F) -> F:
+    """``--format`` of decoded pictures."""
+    return click.option(
+        "--format",
+        "picture_format",
+        type=click.Choice(list(FORMATS)),
+        help="Picture format. Default: by the output's extension, else png.",
+    )(function)
+
+
+def _device(_: click.Context, __: click.Parameter, value: str) -> str:
+    kind, _colon, number = value.partition(":")
+    if value not in ("auto", "cpu", "gpu") and not (kind == "gpu" and number.isdigit()):
+        raise click.BadParameter("use auto, cpu, gpu or gpu:N")
+    return value
+
+
+def output_dir(function: F) -> F:
+    """``--output-dir``."""
+    return click.option(
+        "--output-dir",
+        type=click.Path(file_okay=False, exists=True),
+        metavar="DIR",
+        help="Write into DIR instead of beside the sources.",
+    )(function)
+
+
+def keep(function: F) -> F:
+    """``-k`` and ``--rm``."""
+    return click.option(
+        "-k/--rm", "--keep/--remove", "keep", default=True, help="Keep sources, or remove them."
+    )(function)

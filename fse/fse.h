@@ -1,0 +1,249 @@
+/* fse.h - finite state entropy (tANS) coding of bytes: tables, headers, payloads, contexts.
+ *
+ * No allocation, no state of its own, no input or output: every function maps memory to memory.
+ * Compatible with the tables and two-state streams of RFC 8878, sections 4.1 and 4.2.1.2.
+ *
+ *
+ * Three surprises first
+ * ---------------------
+ * 1. The encoder walks backwards. It takes the last symbol first and appends bits; the decoder
+ *    takes bits from the end of the stream and gets the first symbol first. So a payload has to
+ *    be complete before decoding starts, and its last byte is the first one read.
+ * 2. A payload does not say how long it is: neither its bytes nor its symbols. A symbol with
+ *    more than half of all cells often costs no bit at all. The container keeps both numbers.
+ * 3. The encoder does not start at random: each state starts at the first cell of the last symbol
+ *    that it codes. One coding step is a bijection, hence a payload that is read to its last bit
+ *    and leaves each state at such a cell is the only payload for its symbols. The decoder here
+ *    insists on both, which finds most damage, but not all: after one wrong bit the states merge
+ *    again within a few symbols, and the flips that leave the length as it was pass, from one in
+ *    a hundred for steep histograms to one in three for flat ones. Keep a checksum beside it.
+ *
+ *
+ * The arithmetic
+ * --------------
+ * A table has 2^L cells, L its *table log*. Its *normalised counts* c(s) say how many cells each
+ * symbol owns: sum c(s) = 2^L, so c(s) / 2^L is the probability that s is coded with. A count of
+ * -1 is one cell too, for a symbol rarer than 2^-L; only its place in the table differs.
+ *
+ * A state x is a number in [2^L, 2^(L+1)); the cell of x is x - 2^L. The *spread* gives a symbol
+ * to each cell: symbols of count -1 take cells from the top downwards, in order of symbol; then
+ * all others, in order of symbol, take c(s) cells each, with a stride of
+ *
+ *     2^(L-1) + 2^(L-3) + 3  (mod 2^L),        an odd number, so it meets every cell once,
+ *
+ * stepping over cells already taken from the top. Number the cells of s from the lowest upwards
+ * with c(s), c(s)+1, ... 2c(s)-1: call that number y. Cell and (s, y) determine each other:
+ *
+ *     x = C(s, y)          encoding: the state becomes the cell that holds s with number y
+ *     (s, y) = D(x)        decoding: the cell says symbol and number
+ *
+ * y lies in [c(s), 2c(s)) and x in [2^L, 2^(L+1)), so y is x with some low bits shifted out:
+ *
+ *     encode s at state x:   k = bits to shift out such that c(s) <= x >> k < 2c(s)
+ *                            append the k low bits of x;  x = C(s, x >> k)
+ *     decode at state x:     (s, y) = D(x);  k = L - floor(log2 y)
+ *                            x = (y << k) | next k bits
+ *
+ * k takes two neighbouring values for each symbol, so a comparison chooses it. s costs k bits,
+ * close to L - log2 c(s) on average. Low states hold low y, that is, large k.
+ *
+ *
+ * The header (RFC 8878, 4.1.1): normalised counts, bits from the lowest of each byte upwards
+ * ------------------------------------------------------------------------------------------
+ *     .-------.------------.-----.------------.-----------.-----.-----------------.
+ *     | L - 5 | count of 0 | ... | a count, 0 | zero runs | ... | zero bits up to |
+ *     | 4 bits| 1..L+1     |     |            | 2 bits ea.|     | a whole byte    |
+ *     '-------'------------'-----'------------'-----------'-----'-----------------'
+ * With r cells left to describe, a count is -1..r; count + 1 goes out in a truncated binary code
+ * of the M = r + 2 values 0..r+1. With 2^b the smallest power of two that is at least M, and
+ * u = 2^b - M, a value v takes
+ *     v < u                b-1 bits: v
+ *     u <= v < 2^(b-1)     b bits:   v
+ *     v >= 2^(b-1)         b bits:   v + u         (so that the low b-1 bits tell which it is)
+ * After a count of 0 come 2-bit numbers of further zeros, on and on while they are 3. The header
+ * ends when r = 0, so it knows its own length. (Zeros in a row read the same when written as two
+ * runs; no writer does so, but it is no error.)
+ *
+ *
+ * The payload (RFC 8878, 4.2.1.2), bits from the lowest of each byte upwards
+ * --------------------------------------------------------------------------
+ *     .------------------------------------.---------.---------.---.-------.
+ *     | bits of symbols n-3, n-4, ... 1, 0 | state B | state A | 1 | 0 ... |
+ *     |                                    | L bits  | L bits  |   | < 8   |
+ *     '------------------------------------'---------'---------'---'-------'
+ *      <------------------------------- the decoder reads this way ---------
+ * State A codes symbols 0, 2, 4, ..., state B codes 1, 3, 5, ...: two independent chains keep the
+ * processor busy. The single 1 marks the end. With n = 1 there is no state B; with n = 0 the
+ * payload is empty (both are extensions: the reference codes nothing shorter than 3 symbols).
+ *
+ *
+ * Contexts
+ * --------
+ * Nothing above asks that consecutive symbols share a table, only that the states do: tables of
+ * one table log have the same states. So a *bank* holds up to 64 tables of one table log, and a
+ * *plane* gives the table of each symbol. The decoder must know the plane beforehand. A bank of
+ * one table without a plane gives the plain stream.
+ */
+#ifndef NIC_FSE_H
+#define NIC_FSE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    FSE_MIN_LOG = 5,      /* smallest table log that a header can express */
+    FSE_MAX_LOG = 12,     /* 4 * 12 + 7 bits fit a 64-bit accumulator: one refill per 4 symbols */
+    FSE_ALPHABET = 256,   /* symbols are bytes */
+    FSE_MAX_TABLES = 64,  /* tables in a bank */
+    FSE_HEADER_BOUND = 512, /* >= 4 + 256 * (13 + 2) bits, plus the writer's 8-byte stores */
+    FSE_MAX_LENGTH = 0x7fffffff /* symbols in a payload, and total of a histogram: with this
+                                   bound every product below fits 64 bits */
+};
+
+typedef enum {
+    FSE_OK = 0,
+    /* The arguments are at fault. */
+    FSE_BAD_SHAPE,       /* table log, alphabet or number of tables outside its range */
+    FSE_BAD_COUNT,       /* a normalised count below -1 or above 2^L */
+    FSE_BAD_SUM,         /* normalised counts do not add up to 2^L */
+    FSE_ONE_SYMBOL,      /* one symbol owns every cell: nothing to code, store it instead */
+    FSE_NO_SYMBOL,       /* an empty histogram */
+    FSE_NO_FIT,          /* the histogram does not fit 2^L cells: take a larger table log */
+    FSE_TOO_LONG,        /* more than FSE_MAX_LENGTH symbols */
+    FSE_SMALL_BUFFER,    /* the output buffer is below its stated size */
+    FSE_ABSENT_SYMBOL,   /* a symbol without cells in the table that it meets */
+    FSE_ABSENT_TABLE,    /* the plane names a table that the bank lacks */
+    /* The coded bytes are at fault. */
+    FSE_HEADER_TRUNCATED,  /* the header runs past the end of its bytes */
+    FSE_HEADER_LOG,        /* table log above the accepted maximum */
+    FSE_HEADER_SYMBOL,     /* counts go on past the largest accepted symbol */
+    FSE_HEADER_ONE_SYMBOL, /* one symbol owns every cell */
+    FSE_HEADER_PADDING,    /* bits after the last count are not zero */
+    FSE_PAYLOAD_UNCLOSED,  /* no closing bit in the last byte, or no byte at all */
+    FSE_PAYLOAD_TRUNCATED, /* the payload ends before its symbols do */
+    FSE_PAYLOAD_LEFTOVER,  /* the symbols end before the payload does */
+    FSE_PAYLOAD_START      /* a state ends elsewhere than an encoder starts */
+} fse_result;
+
+/* What a whole-call compression came to. */
+typedef enum {
+    FSE_STREAM, /* header and payload were written */
+    FSE_RAW,    /* not worth coding: nothing was written, store the symbols */
+    FSE_RLE     /* all symbols are equal: nothing was written, store one */
+} fse_kind;
+
+/* A sentence without full stop for each result; never NULL. */
+const char *fse_message(fse_result result);
+
+/* 1 where the coded bytes are at fault, 0 where the arguments are (or nothing is). */
+int fse_is_corrupt(fse_result result);
+
+
+/* ---- Normalised counts ------------------------------------------------------------------ */
+
+/* The table log for n >= 2 symbols up to max_symbol: at most `limit`, less for short inputs (a
+ * fine table does not repay its header), but no less than the alphabet needs; in [5, 12]. */
+unsigned fse_table_log(unsigned limit, size_t n, unsigned max_symbol);
+
+/* Scales counts[alphabet] to normalised counts norm[alphabet]. Equals the reference's
+ * normalisation where that gives a valid table; where it does not, FSE_NO_FIT. */
+fse_result fse_normalise(const uint32_t *counts, unsigned alphabet, unsigned table_log,
+                         int16_t *norm);
+
+/* FSE_OK if norm[alphabet] is a table: counts >= -1, sum 2^table_log, at least two symbols. */
+fse_result fse_check(const int16_t *norm, unsigned alphabet, unsigned table_log);
+
+
+/* ---- Headers ---------------------------------------------------------------------------- */
+
+/* Writes the header of a table to dst[FSE_HEADER_BOUND], and its length to *written. */
+fse_result fse_write_header(const int16_t *norm, unsigned alphabet, unsigned table_log,
+                            uint8_t *dst, size_t *written);
+
+/* Reads a header from src[size]; what follows it is not looked at. Symbols beyond *alphabet and
+ * table logs beyond *table_log on entry are refused. Fills norm[*alphabet] as it was on entry,
+ * then sets *alphabet to the largest symbol + 1, *table_log, and *used to the bytes read. */
+fse_result fse_read_header(const uint8_t *src, size_t size, int16_t *norm, unsigned *alphabet,
+                           unsigned *table_log, size_t *used);
+
+
+/* ---- Coding tables ---------------------------------------------------------------------- */
+
+/* Tables of a bank lie one after the other, without gaps. */
+typedef struct {
+    unsigned table_log; /* 5..12, common to all tables */
+    unsigned alphabet;  /* 1..256, columns of each table */
+    unsigned tables;    /* 1..64 */
+} fse_shape;
+
+/* How one symbol moves a state x in [2^L, 2^(L+1)): k = bits - (x < least), and the new state is
+ * next[slot + (x >> k)]. */
+typedef struct {
+    uint16_t least;  /* c(s) << bits: states from here on shift out all `bits` */
+    int16_t slot;    /* cells of smaller symbols - c(s), as x >> k starts at c(s) */
+    uint8_t bits;    /* the larger of the two numbers of bits */
+    uint8_t present; /* 0 for a symbol without cells */
+} fse_move;
+
+/* What one cell decodes to: a symbol, and the next cell as next + (the next `bits` bits). */
+typedef struct {
+    uint16_t next;
+    uint8_t symbol;
+    uint8_t bits;
+} fse_cell;
+
+/* The caller sets the shape and owns the arrays; a built bank is read only, and so may be
+ * shared by threads. */
+typedef struct {
+    fse_shape shape;
+    uint16_t *next;  /* [tables << table_log] */
+    fse_move *moves; /* [tables * alphabet] */
+} fse_encoder;
+
+typedef struct {
+    fse_shape shape;
+    fse_cell *cells; /* [tables << table_log] */
+    uint16_t *first; /* [tables * alphabet]: each symbol's lowest cell */
+} fse_decoder;
+
+/* Fill the arrays from norm[tables * alphabet]; every table is checked first (fse_check). */
+fse_result fse_build_encoder(const fse_encoder *encoder, const int16_t *norm);
+fse_result fse_build_decoder(const fse_decoder *decoder, const int16_t *norm);
+
+
+/* ---- Payloads --------------------------------------------------------------------------- */
+
+/* Bytes that fse_encode needs at dst for n symbols: L bits for each at worst, the closing bit,
+ * and the writer's 8-byte stores. */
+size_t fse_payload_bound(size_t n, unsigned table_log);
+
+/* Codes symbols[n] to dst[capacity], capacity >= fse_payload_bound(n, table_log), and its length
+ * to *written. plane[n] gives each symbol's table; NULL is table 0 throughout. After an error
+ * the contents of dst are unspecified. */
+fse_result fse_encode(const fse_encoder *encoder, const uint8_t *symbols, const uint8_t *plane,
+                      size_t n, uint8_t *dst, size_t capacity, size_t *written);
+
+/* Decodes exactly n symbols from all of src[size] to symbols[n]; the inverse of fse_encode: it
+ * accepts nothing that fse_encode would not have written for the same symbols. After an error
+ * the contents of symbols are unspecified. */
+fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t size,
+                      const uint8_t *plane, size_t n, uint8_t *symbols);
+
+
+/* ---- Whole calls ------------------------------------------------------------------------ */
+
+/* Bytes that fse_compress needs at dst. */
+size_t fse_compress_bound(size_t n);
+
+/* Header and payload in one, byte for byte what the reference's FSE_compress2 gives for
+ * max_symbol 1..255 and table_log 5..12. dst[capacity], capacity >= fse_compress_bound(n);
+ * *written is 0 unless *kind is FSE_STREAM. Where no table fits, which the reference reports as
+ * an error or overlooks, *kind is FSE_RAW. Uses 20 KiB of stack. */
+fse_result fse_compress(const uint8_t *symbols, size_t n, unsigned max_symbol, unsigned table_log,
+                        uint8_t *dst, size_t capacity, size_t *written, fse_kind *kind);
+
+/* The inverse for FSE_STREAM: exactly n symbols from all of src[size]. Uses 24 KiB of stack. */
+fse_result fse_decompress(const uint8_t *src, size_t size, unsigned max_symbol,
+                          unsigned max_table_log, uint8_t *symbols, size_t n);
+
+#endif

@@ -1,0 +1,167 @@
+"""Payloads: symbols coded with tables that both sides know, one table or one per context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from ._fse import ffi, lib
+from .buffers import Bytes, Uint8, length, output, pointer, view
+from .errors import FseError, check
+from .table import Table
+
+MAX_TABLES: int = lib.FSE_MAX_TABLES
+
+
+@dataclass(frozen=True)
+class Bank:
+    """1 to 64 tables of one table log, between which a coder may change at every symbol.
+
+    Its coding tables are built at the first use of each side, and then kept.
+    """
+
+    tables: tuple[Table, ...]
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        """Take the tables in the order that planes number them.
+
+        Raises:
+            FseError: no table, more than 64, or not all of one table log.
+        """
+        object.__setattr__(self, "tables", tuple(tables))
+        if not 1 <= len(self.tables) <= MAX_TABLES:
+            raise FseError(f"a bank holds 1 to {MAX_TABLES} tables, not {len(self.tables)}")
+        if len({table.table_log for table in self.tables}) > 1:
+            raise FseError("the tables of a bank have one table log")
+
+    @property
+    def table_log(self) -> int:
+        """The table log of all tables."""
+        return self.tables[0].table_log
+
+    @property
+    def max_symbol(self) -> int:
+        """The largest symbol of any table."""
+        return max(table.max_symbol for table in self.tables)
+
+    @cached_property
+    def _encoder(self) -> _Tables:
+        built = _Tables(self, "fse_encoder *", {"next": "uint16_t[]"}, {"moves": "fse_move[]"})
+        check(lib.fse_build_encoder(built.bank, self._normalised()))
+        return built
+
+    @cached_property
+    def _decoder(self) -> _Tables:
+        built = _Tables(self, "fse_decoder *", {"cells": "fse_cell[]"}, {"first": "uint16_t[]"})
+        check(lib.fse_build_decoder(built.bank, self._normalised()))
+        return built
+
+    def _normalised(self) -> Any:
+        norm = np.zeros((len(self.tables), self.max_symbol + 1), np.int16)
+        for row, table in zip(norm, self.tables, strict=True):
+            row[: len(table.counts)] = table.counts
+        return ffi.from_buffer("int16_t[]", norm)
+
+
+class _Tables:
+    """An `fse_encoder` or `fse_decoder` with the arrays that it points to."""
+
+    def __init__(self, bank: Bank, kind: str, by_cell: dict[str, str], by_symbol: dict[str, str]):
+        shape = {
+            "table_log": bank.table_log,
+            "alphabet": bank.max_symbol + 1,
+            "tables": len(bank.tables),
+        }
+        cells = shape["tables"] << shape["table_log"]
+        columns = shape["tables"] * shape["alphabet"]
+        self.arrays = {
+            name: ffi.new(of, size)
+            for arrays, size in ((by_cell, cells), (by_symbol, columns))
+            for name, of in arrays.items()
+        }
+        self.bank = ffi.new(kind, {"shape": shape, **self.arrays})
+
+
+@lru_cache(maxsize=MAX_TABLES)
+def _bank_of(table: Table) -> Bank:
+    return Bank((table,))
+
+
+def _encode(symbols: Uint8, plane: Any, bank: Bank) -> bytes:
+    capacity = lib.fse_payload_bound(length(len(symbols)), bank.table_log)
+    dst, c_dst = output(capacity)
+    written = ffi.new("size_t *")
+    check(
+        lib.fse_encode(
+            bank._encoder.bank, pointer(symbols), plane, len(symbols), c_dst, capacity, written
+        )
+    )
+    return dst[: written[0]].tobytes()
+
+
+def _decode(payload: Uint8, n: int, plane: Any, bank: Bank) -> Uint8:
+    symbols, c_symbols = output(length(n))
+    check(lib.fse_decode(bank._decoder.bank, pointer(payload), len(payload), plane, n, c_symbols))
+    return symbols
+
+
+def encode(symbols: Bytes, table: Table) -> bytes:
+    """Code symbols with one table: the payload alone (RFC 8878, section 4.2.1.2).
+
+    Args:
+        symbols: uint8, C-contiguous, any shape; at most 2**31 - 1.
+        table: has a cell for each of them.
+
+    Raises:
+        FseError: a symbol without a cell, or too many symbols.
+    """
+    return _encode(view(symbols), ffi.NULL, _bank_of(table))
+
+
+def decode(payload: Bytes, n: int, table: Table) -> Uint8:
+    """Decode exactly `n` symbols from all of `payload`; the inverse of `encode`.
+
+    Returns:
+        The symbols, uint8 (n,).
+
+    Raises:
+        CorruptStream: `encode` would not have written this payload for any `n` symbols.
+        FseError: n outside 0..2**31 - 1.
+    """
+    return _decode(view(payload), n, ffi.NULL, _bank_of(table))
+
+
+def encode_ctx(symbols: Bytes, plane: Bytes, bank: Bank) -> bytes:
+    """Code each symbol with the bank's table that `plane` gives it.
+
+    Args:
+        symbols: uint8, C-contiguous, any shape; at most 2**31 - 1.
+        plane: uint8, C-contiguous, as many; indices into `bank.tables`.
+        bank: the tables.
+
+    Raises:
+        FseError: a symbol without a cell in its table, a table that the bank lacks, sizes that
+            differ, or too many symbols.
+    """
+    values, tables = view(symbols), view(plane)
+    if len(values) != len(tables):
+        raise FseError(f"{len(values)} symbols, but {len(tables)} in the plane")
+    return _encode(values, pointer(tables), bank)
+
+
+def decode_ctx(payload: Bytes, plane: Bytes, bank: Bank) -> Uint8:
+    """Decode one symbol for each entry of `plane`; the inverse of `encode_ctx`.
+
+    Returns:
+        The symbols, uint8 (n,), n the size of the plane.
+
+    Raises:
+        CorruptStream: `encode_ctx` would not have written this payload for this plane.
+        FseError: a table that the bank lacks, or too many symbols.
+    """
+    tables = view(plane)
+    return _decode(view(payload), len(tables), pointer(tables), bank)

@@ -1,0 +1,1 @@
+"""Keras networks, their training, and the zoo of shipped weights."""

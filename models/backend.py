@@ -1,0 +1,143 @@
+"""Running a model's transforms: LiteRT or Keras behind one small interface.
+
+Both give the same latents and pictures but for the order of float additions. LiteRT starts
+ten times sooner and runs three times faster on a CPU; Keras runs on a GPU.
+"""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import ModelError, UsageError
+from nic.models.zoo import Model
+
+Name = Literal["auto", "litert", "keras"]
+Floats = NDArray[np.float32]
+
+
+class Backend(Protocol):
+    """Both transforms of one model, loaded when first used."""
+
+    def analysis(self, picture: Floats) -> Floats:
+        """Picture (H, W, 3) in [0, 1], sides multiples of 8 -> latents (H/8, W/8, C)."""
+
+    def synthesis(self, latents: Floats) -> Floats:
+        """Latents (h, w, C) -> picture (8h, 8w, 3), not clipped."""
+
+
+def load(model: Model, backend: Name = "auto", device: str = "auto") -> Backend:
+    """Choose a backend: LiteRT on the CPU; Keras when it, or a GPU, is asked for.
+
+    Args: device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+    Raises: UsageError for a device that the backend or the machine does not have.
+    """
+    on_gpu = device.startswith("gpu")
+    if backend == "keras" or (backend == "auto" and on_gpu):
+        return KerasBackend(model, device)
+    if on_gpu:
+        raise UsageError("the litert backend runs on the CPU; use --backend keras for a GPU")
+    return LiteRTBackend(model)
+
+
+class LiteRTBackend:
+    """The exported transforms on LiteRT's CPU kernels (XNNPACK)."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._interpreters: dict[str, Any] = {}
+
+    def analysis(self, picture: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run("analysis.tflite", picture)
+
+    def synthesis(self, latents: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run("synthesis.tflite", latents)
+
+    def _run(self, file: str, x: Floats) -> Floats:
+        interpreter = self._interpreters.get(file) or self._load(file)
+        at = interpreter.get_input_details()[0]["index"]
+        interpreter.resize_tensor_input(at, (1, *x.shape))
+        with _native_stderr_closed():
+            interpreter.allocate_tensors()  # does nothing for the size of the last call
+        interpreter.set_tensor(at, x[None])
+        interpreter.invoke()
+        out: Floats = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        return out
+
+    def _load(self, file: str) -> Any:
+        if importlib.util.find_spec("ai_edge_litert") is None:
+            raise ModelError("LiteRT is not installed: pip install ai-edge-litert")
+        from ai_edge_litert.interpreter import Interpreter
+
+        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+        with _native_stderr_closed():
+            interpreter = Interpreter(str(self._model.file(file)), num_threads=threads)
+        return self._interpreters.setdefault(file, interpreter)
+
+
+@contextmanager
+def _native_stderr_closed() -> Iterator[None]:
+    """Keep the frameworks' greetings ("Created ... delegate") off our stderr.
+
+    They are written by C++ to file descriptor 2 and no setting stops them; errors are
+    raised as exceptions.
+    """
+    try:
+        saved = os.dup(2)
+    except OSError:  # stderr is closed already
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as null:
+            os.dup2(null.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+class KerasBackend:
+    """The transforms as Keras models, on the CPU or a GPU."""
+
+    def __init__(self, model: Model, device: str) -> None:
+        if importlib.util.find_spec("keras") is None:
+            raise ModelError("Keras is not installed: pip install 'nic-codec[keras]'")
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with _native_stderr_closed():
+            import keras
+
+            from nic.models.export import load_networks
+
+        self._keras = keras
+        self._device = self._place(device)
+        with keras.device(self._device):
+            self._analysis, self._synthesis = load_networks(model)
+
+    def _place(self, device: str) -> str:
+        """Keras's name of the device. Raises UsageError when there is no such device."""
+        devices = self._keras.distribution.list_devices()
+        if device == "auto":
+            return str(devices[0])
+        wanted = device if ":" in device else f"{device}:0"
+        if wanted not in (*devices, "cpu:0"):
+            raise UsageError(f"no device {device}; this machine has: {', '.join(devices)}")
+        return wanted
+
+    def analysis(self, picture: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run(self._analysis, picture)
+
+    def synthesis(self, latents: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run(self._synthesis, latents)
+
+    def _run(self, network: Any, x: Floats) -> Floats:
+        with self._keras.device(self._device):
+            out: Floats = self._keras.ops.convert_to_numpy(network(x[None]))[0]
+        return out

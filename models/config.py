@@ -1,0 +1,88 @@
+"""Configuration of one model family: the transform, its rate points, and its training."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+STRIDE = 8  # pixels per latent, each way; fixed by the 8x8 DCT that the transform starts from
+
+
+@dataclass(frozen=True)
+class _Section:
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from a TOML or JSON table. Raises ValueError on a key that is not a field."""
+        known = {f.name for f in fields(cls)}
+        if unknown := set(table) - known:
+            raise ValueError(f"{cls.__name__}: unknown keys {sorted(unknown)}")
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in table.items()})
+
+
+@dataclass(frozen=True)
+class TransformConfig(_Section):
+    """Shape of the analysis and synthesis transforms; channel counts unless said otherwise."""
+
+    latents: int = 64
+    width: int = 96  # of the blocks at latent resolution
+    expansion: int = 2  # hidden width of a block, as a multiple of its width
+    analysis_blocks: int = 4
+    synthesis_blocks: int = 4
+    half_width: int = 24  # of the blocks at half picture resolution
+    half_blocks: int = 1
+
+
+@dataclass(frozen=True)
+class RateConfig(_Section):
+    """Rate points and the class-conditioned prior.
+
+    ``lambdas`` weigh distortion: the loss is lambda * 255^2 * MSE + bits per pixel.
+    ``predicted`` names the DC-like latent channels that are coded as residuals of their
+    decoded neighbours. A class is chosen for every ``class_block`` x ``class_block`` latents.
+    """
+
+    lambdas: tuple[float, ...] = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.05)
+    predicted: tuple[int, ...] = (0, 1, 2)
+    classes: int = 32
+    class_block: int = 2
+    mixture: int = 2
+
+
+@dataclass(frozen=True)
+class TrainingConfig(_Section):
+    """Schedule. ``decay_from`` is the fraction of the run after which the cosine starts."""
+
+    seed: int = 1
+    batch: int = 8
+    patch: int = 128  # pixels, square
+    learning_rate: float = 5e-4
+    final_learning_rate: float = 5e-6
+    decay_from: float = 0.3
+    ema: float = 0.999
+    prefixes: tuple[int, ...] = (16, 32)
+    prefix_share: float = 0.1  # of the patches at the lowest rate points
+    prefix_levels: float = 1.5  # ... those below this (fractional) index into ``lambdas``
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that defines a model family, as read from ``models/configs/NAME.toml``."""
+
+    name: str
+    transform: TransformConfig
+    rate: RateConfig
+    training: TrainingConfig
+
+
+def load_config(path: Path) -> ModelConfig:
+    """Read a TOML config. Raises OSError, tomllib.TOMLDecodeError or ValueError."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    if unknown := set(table) - {"name", "transform", "rate", "training"}:
+        raise ValueError(f"{path}: unknown keys {sorted(unknown)}")
+    return ModelConfig(
+        name=str(table["name"]),
+        transform=TransformConfig.from_table(table.get("transform", {})),
+        rate=RateConfig.from_table(table.get("rate", {})),
+        training=TrainingConfig.from_table(table.get("training", {})),
+    )

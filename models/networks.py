@@ -1,0 +1,125 @@
+"""The default analysis and synthesis transforms, and their start as an 8x8 DCT codec."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from nic.models.config import STRIDE, TransformConfig
+
+QUARTER = 4  # depth-to-space factor from latent to half resolution
+HALF = 2  # ... and from half to full resolution
+RGB = 3
+
+
+def _block(x: keras.KerasTensor, width: int, expansion: int, name: str) -> keras.KerasTensor:
+    """Depthwise 3x3, pointwise with ReLU, pointwise, skip; starts near the identity."""
+    near_zero = keras.initializers.VarianceScaling(0.02)
+    y = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depthwise")(x)
+    y = layers.Conv2D(width * expansion, 1, activation="relu", name=f"{name}_expand")(y)
+    y = layers.Conv2D(width, 1, kernel_initializer=near_zero, name=f"{name}_project")(y)
+    return layers.Add(name=f"{name}_skip")([x, y])
+
+
+def analysis(config: TransformConfig) -> keras.Model:
+    """The analysis transform: pictures (B, H, W, 3) in [0, 1] -> latents (B, H/8, W/8, C).
+
+    H and W must be multiples of 8. Latents are unscaled: the gain of a quality comes after.
+    """
+    picture = keras.Input((None, None, RGB), name="picture")
+    x = layers.Rescaling(1.0, offset=-0.5, name="centre")(picture)  # (B, H, W, 3)
+    x = layers.Conv2D(config.width, STRIDE, strides=STRIDE, name="patches")(x)  # (B, h, w, D)
+    for i in range(config.analysis_blocks):
+        x = _block(x, config.width, config.expansion, f"block{i}")
+    latents = layers.Conv2D(config.latents, 1, name="latents")(x)  # (B, h, w, C)
+    return keras.Model(picture, latents, name="analysis")
+
+
+def synthesis(config: TransformConfig) -> keras.Model:
+    """The synthesis transform: latents (B, h, w, C) -> pictures (B, 8h, 8w, 3), unclipped."""
+    half = config.half_width
+    latents = keras.Input((None, None, config.latents), name="latents")
+    x = layers.Conv2D(config.width, 1, name="embed")(latents)  # (B, h, w, D)
+    for i in range(config.synthesis_blocks):
+        x = _block(x, config.width, config.expansion, f"block{i}")
+    x = layers.Conv2D(half * QUARTER**2, 1, name="patches")(x)
+    x = ops.depth_to_space(x, QUARTER)  # (B, 4h, 4w, half)
+    for i in range(config.half_blocks):
+        x = _block(x, half, config.expansion, f"half_block{i}")
+    x = layers.Conv2D(RGB * HALF**2, 3, padding="same", name="pixels")(x)
+    x = ops.depth_to_space(x, HALF)  # (B, 8h, 8w, 3)
+    picture = layers.Rescaling(1.0, offset=0.5, name="uncentre")(x)
+    return keras.Model(latents, picture, name="synthesis")
+
+
+def macs_per_pixel(model: keras.Model) -> float:
+    """Multiply-accumulates per picture pixel of a transform built by this module."""
+    resolution = {"half": 1 / HALF**2, "pixels": 1 / HALF**2}
+    total = 0.0
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            share = resolution.get(layer.name.split("_")[0], 1 / STRIDE**2)
+            total += share * float(np.prod(layer.kernel.shape))
+    return total
+
+
+def dct_filters() -> NDArray[np.float64]:
+    """The 192 orthonormal 8x8 DCT-II filters over an orthonormal luma/chroma basis.
+
+    Returns float64 (192, 8, 8, 3); filter k*64 + 8*u + v has colour k (luma first) and
+    vertical and horizontal frequency u and v.
+    """
+    n = np.arange(STRIDE)
+    cosines = np.sqrt(2 / STRIDE) * np.cos(np.pi * np.outer(n, 2 * n + 1) / (2 * STRIDE))
+    cosines[0] /= np.sqrt(2)
+    colours = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]], float)
+    colours /= np.linalg.norm(colours, axis=1, keepdims=True)
+    basis = np.einsum("uy,vx,kc->kuvyxc", cosines, cosines, colours)
+    return np.asarray(basis.reshape(-1, STRIDE, STRIDE, RGB))
+
+
+def dct_order(patches: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sort the DCT filters by variance on training patches, the three DC filters first.
+
+    Args: patches uint8 (B, H, W, 3), sides multiples of 8.
+    Returns: filters (192, 8, 8, 3) and their standard deviations (192,) for [0, 1] pixels.
+    """
+    filters = dct_filters()
+    b, h, w, _ = patches.shape
+    tiles = patches.reshape(b, h // STRIDE, STRIDE, w // STRIDE, STRIDE, RGB)
+    flat = tiles.transpose(0, 1, 3, 2, 4, 5).reshape(-1, STRIDE * STRIDE * RGB) / 255.0 - 0.5
+    deviation = (flat @ filters.reshape(len(filters), -1).T).std(axis=0)
+    rank = -deviation
+    rank[:: STRIDE * STRIDE] = -np.inf
+    order = np.argsort(rank, kind="stable")
+    return filters[order], deviation[order]
+
+
+def start_as_dct(encoder: keras.Model, decoder: keras.Model, filters: NDArray[np.float64]) -> None:
+    """Set both transforms to the DCT given by ``filters`` and its inverse, in place.
+
+    Only the linear path is set; the residual blocks already start near zero. What the
+    inverse path does not use (half of the channels at half resolution) keeps its
+    random start, scaled down so that it does not disturb the picture.
+    """
+    width = encoder.get_layer("patches").kernel.shape[-1]
+    latents = encoder.get_layer("latents").kernel.shape[-1]
+    encoder.get_layer("patches").kernel.assign(filters[:width].transpose(1, 2, 3, 0))
+    select = np.eye(width, latents)
+    encoder.get_layer("latents").kernel.assign(select[None, None])
+    decoder.get_layer("embed").kernel.assign(select.T[None, None])
+    patches = decoder.get_layer("patches").kernel  # (1, 1, D, 16 * half)
+    pixels = decoder.get_layer("pixels").kernel  # (3, 3, half, 12)
+    used = RGB * HALF**2
+    half = pixels.shape[2]
+    # An 8x8x3 filter as (4, 4) positions at half resolution of (2, 2, 3) = 12 pixels each:
+    # the order in which the two depth-to-space steps will lay them out again.
+    split = filters[:width].reshape(width, QUARTER, HALF, QUARTER, HALF, RGB)
+    split = split.transpose(0, 1, 3, 2, 4, 5).reshape(width, QUARTER**2, used)
+    inverse = 0.1 * np.array(patches).reshape(width, QUARTER**2, half)
+    inverse[:, :, :used] = split
+    patches.assign(inverse.reshape(patches.shape))
+    centre = 0.1 * np.array(pixels)
+    centre[:, :, :used] = 0
+    centre[1, 1, :used] = np.eye(used)
+    pixels.assign(centre)

@@ -1,0 +1,141 @@
+"""Rate-distortion training of a model family: what is trained is what will be coded.
+
+The same network serves every rate: latents are multiplied by a gain per (rate point,
+channel), geometrically interpolated in between. Rate is counted on additive uniform noise,
+distortion on straight-through rounding with the codebook's clipping and the prediction of
+the DC-like channels.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nic.models import networks
+from nic.models.config import ModelConfig
+from nic.models.prior import ClassPrior
+
+CODEBOOK = (-15, 16)
+GAIN_SPEED = 4.0  # log gains move this much faster than weights at the same learning rate
+# For orthonormal coefficients quantized with step D (in 255ths), distortion D^2/12 per
+# coefficient and 6.02 dB per bit give dL/dR = 0 at lambda * D^2 = 3 * 12 / (2 ln 2) = 26.
+DCT_STEP = 26.0
+
+
+class RateDistortion(keras.Model):
+    """Both transforms, the gains and the prior; maps a batch to its rate and distortion."""
+
+    def __init__(self, config: ModelConfig, sample: NDArray[np.uint8]) -> None:
+        """``sample``: uint8 (B, H, W, 3) training patches for the DCT start."""
+        super().__init__(name=config.name)
+        self.config = config
+        self.analysis = networks.analysis(config.transform)
+        self.synthesis = networks.synthesis(config.transform)
+        filters, deviation = networks.dct_order(sample)
+        networks.start_as_dct(self.analysis, self.synthesis, filters)
+        gain = 255 * np.sqrt(np.array(config.rate.lambdas) / DCT_STEP)
+        gain = np.repeat(gain[:, None], config.transform.latents, axis=1)
+        self.log_gain = self._log_gain(np.log(gain), "log_gain")
+        self.log_step = self._log_gain(-np.log(gain), "log_step")
+        self.prior = ClassPrior(config.rate, gain * deviation[: config.transform.latents])
+        self.noise = keras.random.SeedGenerator(config.training.seed)
+        predicted = np.zeros(config.transform.latents, "float32")
+        predicted[list(config.rate.predicted)] = 1
+        self.predicted = predicted
+
+    def _log_gain(self, value: NDArray[np.float64], name: str) -> keras.Variable:
+        start = keras.initializers.Constant(value / GAIN_SPEED)
+        return self.add_weight(shape=value.shape, initializer=start, name=name)
+
+    def call(self, inputs: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
+        """Rate and distortion of each patch.
+
+        Args: ``picture`` (B, H, W, 3) in [0, 1]; ``level`` (B, L) weights over the rate
+            points; ``mask`` (B, C), 0 for the channels that are dropped.
+        Returns: (B, 2): bits per pixel, and mean squared error of [0, 1] pixels.
+        """
+        picture, level, mask = inputs["picture"], inputs["level"], inputs["mask"]
+        kept = mask[:, None, None]  # (B, 1, 1, C)
+        scaled = self.analysis(picture) * self._per_channel(self.log_gain, level) * kept
+        rounded = scaled + ops.stop_gradient(ops.round(scaled) - scaled)
+        prediction = median_edge(rounded) * self.predicted
+        symbols = ops.clip(rounded - prediction, *CODEBOOK)
+        noise = keras.random.uniform(ops.shape(scaled), -0.5, 0.5, seed=self.noise)
+        bits = self.prior(scaled + noise - prediction, symbols, level, mask)
+        decoded = (symbols + prediction) * self._per_channel(self.log_step, level) * kept
+        error = self.synthesis(decoded) - picture
+        _, height, width, _ = ops.shape(picture)
+        return ops.stack(
+            [bits / (height * width), ops.mean(ops.square(error), axis=(1, 2, 3))], axis=-1
+        )
+
+    def _per_channel(self, log: keras.Variable, level: keras.KerasTensor) -> keras.KerasTensor:
+        return ops.exp(ops.matmul(level, log * GAIN_SPEED))[:, None, None]
+
+    def tables(self) -> dict[str, NDArray[np.float32]]:
+        """The gains and steps (L, C), as the quantizer uses them."""
+        return {
+            "gain": np.exp(np.array(self.log_gain) * GAIN_SPEED).astype("float32"),
+            "step": np.exp(np.array(self.log_step) * GAIN_SPEED).astype("float32"),
+        }
+
+
+def median_edge(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Median edge detector (LOCO-I, JPEG-LS A.4.2): (B, h, w, C) -> its prediction.
+
+    Outside the plane counts as 0, which makes the first row predict from W and the first
+    column from N.
+    """
+    padded = ops.pad(x, [[0, 0], [1, 0], [1, 0], [0, 0]])
+    west, north, northwest = padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1]
+    low, high = ops.minimum(west, north), ops.maximum(west, north)
+    # clip(W + N - NW, low, high) is the three-way case distinction in one expression.
+    return ops.clip(west + north - northwest, low, high)
+
+
+def loss(lambdas: keras.KerasTensor, rate_distortion: keras.KerasTensor) -> keras.KerasTensor:
+    """(lambda * 255^2 * MSE + bpp) / sqrt(lambda), which weighs all rate points alike."""
+    bpp, mse = rate_distortion[:, 0], rate_distortion[:, 1]
+    weight = lambdas[:, 0]
+    return ops.mean((weight * 255**2 * mse + bpp) / ops.sqrt(weight))
+
+
+def batches(
+    config: ModelConfig, pictures: list[NDArray[np.uint8]], rng: np.random.Generator
+) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
+    """Endless (inputs, lambdas) for ``RateDistortion`` from uint8 (H, W, 3) pictures."""
+    train, levels = config.training, len(config.rate.lambdas)
+    channels = config.transform.latents
+    while True:
+        picture = np.stack([_crop(pictures, train.patch, rng) for _ in range(train.batch)])
+        at = np.clip(rng.uniform(-0.5, levels - 0.5, train.batch), 0, levels - 1)
+        level = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(levels)))
+        mask = np.ones((train.batch, channels), "float32")
+        for i in np.flatnonzero(at <= train.prefix_levels):
+            if rng.random() < train.prefix_share:
+                mask[i, rng.choice(train.prefixes) :] = 0
+        lambdas = np.exp(level @ np.log(config.rate.lambdas))[:, None]
+        inputs = {
+            "picture": picture.astype("float32") / 255,
+            "level": level.astype("float32"),
+            "mask": mask,
+        }
+        yield inputs, lambdas.astype("float32")
+
+
+def _crop(
+    pictures: list[NDArray[np.uint8]], size: int, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """A random crop, mirrored or transposed at random."""
+    picture = pictures[rng.integers(len(pictures))]
+    y = rng.integers(picture.shape[0] - size + 1)
+    x = rng.integers(picture.shape[1] - size + 1)
+    crop = picture[y : y + size, x : x + size]
+    if rng.random() < 0.5:
+        crop = crop[:, ::-1]
+    if rng.random() < 0.5:
+        crop = crop.transpose(1, 0, 2)
+    return crop

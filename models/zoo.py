@@ -1,0 +1,160 @@
+"""The installed models: found by name or content hash, read without any network.
+
+A model is a folder ``zoo/NAME-VERSION`` with
+
+    model.json          what defines the coding: transform, gains, steps, prediction, and the
+                        SHA-256 of every other file it needs
+    analysis.tflite     the transforms for LiteRT
+    synthesis.tflite
+    weights.npz         the same weights for Keras
+    card.json           how it was trained and what it measures; not part of its identity
+
+The content hash is the SHA-256 of model.json. A stream stores its first 8 digits; weights
+that change get a new version, so that an old file never meets new weights.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import ModelError
+
+ZOO = Path(__file__).parent / "zoo"
+PATH_VARIABLE = "NIC_MODEL_PATH"  # further folders of models, separated like PATH
+DEFAULT = "light"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One installed model; arrays and cards are read when first used."""
+
+    folder: Path
+    definition: dict[str, Any]
+    content_hash: str  # 64 hexadecimal digits
+
+    @property
+    def name(self) -> str:
+        """Name of the family, without the version."""
+        return str(self.definition["name"])
+
+    @property
+    def version(self) -> int:
+        """Grows with every retraining."""
+        return int(self.definition["version"])
+
+    @property
+    def id(self) -> str:
+        """The 8 hexadecimal digits that name this model in a stream."""
+        return self.content_hash[:8]
+
+    @property
+    def channels(self) -> int:
+        """Number of latent channels."""
+        return int(self.definition["transform"]["latents"])
+
+    @property
+    def default_quality(self) -> float:
+        """The quality used when none is asked for."""
+        return float(self.definition["default_quality"])
+
+    @property
+    def predicted(self) -> tuple[int, ...]:
+        """Channels that are coded as residuals of their neighbours."""
+        return tuple(self.definition["predicted"])
+
+    @property
+    def codebook(self) -> tuple[int, int]:
+        """Least and greatest symbol."""
+        low, high = self.definition["codebook"]
+        return int(low), int(high)
+
+    def gain(self, quality: float) -> NDArray[np.float32]:
+        """(C,): what latents are multiplied by before rounding, at a quality in 1..100."""
+        return self._at(self._gains, quality)
+
+    def step(self, quality: float) -> NDArray[np.float32]:
+        """(C,): what rounded latents are multiplied by to give latents back."""
+        return self._at(self._steps, quality)
+
+    def file(self, name: str) -> Path:
+        """Path of one of the model's files, its content checked. Raises ModelError."""
+        path = self.folder / name
+        try:
+            found = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ModelError(f"model {self.name}: {error}") from error
+        if found != self.definition["files"].get(name):
+            raise ModelError(f"model {self.name}: {path} is damaged; reinstall it")
+        return path
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        """Training and measurements; empty when the model has no card."""
+        path = self.folder / "card.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    @cached_property
+    def _gains(self) -> NDArray[np.float64]:
+        return np.array(self.definition["gains"])
+
+    @cached_property
+    def _steps(self) -> NDArray[np.float64]:
+        return np.array(self.definition["steps"])
+
+    @staticmethod
+    def _at(table: NDArray[np.float64], quality: float) -> NDArray[np.float32]:
+        """Geometric interpolation between the rate points, quality 1 and 100 at the ends."""
+        at = (quality - 1) / 99 * (len(table) - 1)
+        below = min(int(at), len(table) - 2)
+        share = at - below
+        return np.asarray(table[below] ** (1 - share) * table[below + 1] ** share, np.float32)
+
+
+def installed() -> list[Model]:
+    """Every installed model, by name and then newest version first."""
+    models = {model.content_hash: model for model in _read_all()}
+    return sorted(models.values(), key=lambda model: (model.name, -model.version))
+
+
+def by_name(name: str = DEFAULT) -> Model:
+    """The newest version of the model ``name``, or the exact one of ``NAME-VERSION``.
+
+    Raises ModelError.
+    """
+    models = installed()
+    for model in models:
+        if name in (model.name, f"{model.name}-{model.version}"):
+            return model
+    known = ", ".join(sorted({model.name for model in models})) or "none"
+    raise ModelError(f"no model {name!r} is installed (installed: {known})")
+
+
+def by_id(model_id: str) -> Model:
+    """The model with this content hash, or beginning of one. Raises ModelError."""
+    for model in installed():
+        if model.content_hash.startswith(model_id):
+            return model
+    raise ModelError(
+        f"the model {model_id} that wrote this stream is not installed; "
+        f"install its nic release, or name its folder in {PATH_VARIABLE}"
+    )
+
+
+def _read_all() -> Iterator[Model]:
+    further = os.environ.get(PATH_VARIABLE, "")
+    for root in (ZOO, *(Path(p) for p in further.split(os.pathsep) if p)):
+        for path in sorted(root.glob("*/model.json")):
+            data = path.read_bytes()
+            try:
+                definition = json.loads(data)
+            except ValueError as error:
+                raise ModelError(f"{path} is damaged: {error}") from error
+            yield Model(path.parent, definition, hashlib.sha256(data).hexdigest())

@@ -1,0 +1,216 @@
+"""What a record says about its picture: readable JSON between stages, compact when packed."""
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from enum import IntEnum
+from itertools import islice
+from typing import Any, Self
+
+from nic.errors import CorruptError, VersionError
+
+MAX_SIDE = 1 << 24  # pixels; bounds every size computed from a header
+MAX_CHANNELS = 255
+MAX_VARINT = 9  # bytes
+QUALITY_STEPS = 100  # the packed header stores quality in hundredths
+STRIDE = 8  # pixels per latent each way
+
+
+class Mode(IntEnum):
+    """How one channel is coded; stored in the file, so values are never reused."""
+
+    EMPTY = 0  # every symbol is zero: no payload
+    CONSTANT = 1  # one byte: the symbol
+    RAW = 2  # five bits per symbol
+    FSE = 3  # its own table, then a tANS stream
+
+
+class Colour(IntEnum):
+    """Colour model of the picture; stored in the file, so values are never reused."""
+
+    RGB = 0
+    GREY = 1
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Entry of the channel index: coding mode, and payload size in bytes."""
+
+    mode: Mode
+    size: int
+
+
+@dataclass(frozen=True)
+class Header:
+    """Facts about one picture that travel with it through every stage.
+
+    ``width`` and ``height`` are those of the picture, in pixels; the latents of the picture
+    padded to multiples of 8 are ``latent_shape`` = (h, w, C). ``quality`` is 1..100,
+    requested before quantization and applied after it (None: the default). ``channels`` is
+    the number of leading latent channels that are coded. ``index`` is filled by the entropy
+    coder. ``model_name``, ``name`` and ``history`` do not reach a packed file.
+    """
+
+    width: int
+    height: int
+    colour: Colour
+    model: str  # first 8 hexadecimal digits of the model's content hash
+    channels: int
+    model_name: str | None = None
+    bit_depth: int = 8
+    latent_channels: int = 64
+    codebook: tuple[int, int] = (-15, 16)
+    quality: float | None = None
+    index: tuple[Channel, ...] = ()
+    name: str | None = None
+    history: tuple[str, ...] = ()
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(h, w, C) of the latents."""
+        return -(-self.height // STRIDE), -(-self.width // STRIDE), self.latent_channels
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Rows and columns added at the bottom and right to reach multiples of 8."""
+        return -self.height % STRIDE, -self.width % STRIDE
+
+    def after(self, stage: str, **changes: Any) -> Self:
+        """This header with ``changes``, and ``stage`` added to its history."""
+        return replace(self, history=(*self.history, stage), **changes)
+
+    def check(self) -> Self:
+        """Return self if every field is in range. Raises CorruptError."""
+        bounds = (
+            (0 < self.width <= MAX_SIDE, "width"),
+            (0 < self.height <= MAX_SIDE, "height"),
+            (0 < self.latent_channels <= MAX_CHANNELS, "number of latent channels"),
+            (0 < self.channels <= self.latent_channels, "number of channels"),
+            (self.bit_depth == 8, "bit depth"),
+            (self.quality is None or 1 <= self.quality <= 100, "quality"),
+            (-128 <= self.codebook[0] <= 0 <= self.codebook[1] <= 127, "codebook"),
+            (self.codebook[1] - self.codebook[0] < 32, "codebook"),
+            (len(self.index) in (0, self.channels), "number of channel index entries"),
+            (len(self.model) == 8 and set(self.model) <= set("0123456789abcdef"), "model"),
+        )
+        for fine, what in bounds:
+            if not fine:
+                raise CorruptError(f"impossible {what} in the header")
+        return self
+
+
+def to_json(header: Header) -> bytes:
+    """The header as one line of JSON, with the derived fields for human readers."""
+    table = asdict(header)
+    table["colour"] = header.colour.name.lower()
+    table["latent_shape"] = header.latent_shape
+    table["padding"] = header.padding
+    table["index"] = [[channel.mode.name.lower(), channel.size] for channel in header.index]
+    return json.dumps(table).encode()
+
+
+def from_json(data: bytes) -> Header:
+    """Inverse of ``to_json``; derived fields are recomputed. Raises CorruptError."""
+    try:
+        table = json.loads(data)
+        table = {f.name: table[f.name] for f in fields(Header)}
+        table["colour"] = Colour[str(table["colour"]).upper()]
+        table["index"] = tuple(Channel(Mode[m.upper()], int(s)) for m, s in table["index"])
+        low, high = table["codebook"]
+        table["codebook"] = (int(low), int(high))
+        table["history"] = tuple(str(stage) for stage in table["history"])
+        for name in ("width", "height", "channels", "bit_depth", "latent_channels"):
+            table[name] = int(table[name])
+        if table["quality"] is not None:
+            table["quality"] = float(table["quality"])
+        header = Header(**table).check()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CorruptError(f"the header is not valid: {error!r}") from error
+    if any(channel.size < 0 for channel in header.index):
+        raise CorruptError("negative payload size in the channel index")
+    return header
+
+
+# The packed header, at most 23 bytes and then the index:
+#
+#     u8      colour
+#     varint  width, height
+#     varint  quality in hundredths; 0 when it was left at the model's default
+#     u8      latent channels, coded channels
+#     i8      codebook: least and greatest symbol
+#     u8[4]   first bytes of the model's content hash
+#     varint  per coded channel: payload size << 3 | mode
+#
+# A channel below 2 KiB takes two bytes of index, an empty one takes one.
+
+
+def to_packed(header: Header) -> bytes:
+    """The header in its compact binary form (see the drawing above)."""
+    quality = 0 if header.quality is None else round(header.quality * QUALITY_STEPS)
+    parts = [
+        struct.pack("<B", header.colour),
+        *map(varint, (header.width, header.height, quality)),
+        struct.pack("<BBbb", header.latent_channels, header.channels, *header.codebook),
+        bytes.fromhex(header.model),
+        *(varint(channel.size << 3 | channel.mode) for channel in header.index),
+    ]
+    return b"".join(parts)
+
+
+def from_packed(data: bytes) -> Header:
+    """Inverse of ``to_packed``. Raises CorruptError, or VersionError for an unknown mode."""
+    source = iter(data)
+    try:
+        colour = next(source)
+        width, height, quality = [read_varint(source) for _ in range(3)]
+        latent_channels, channels, low, high = struct.unpack("<BBbb", bytes(islice(source, 4)))
+        model = bytes(islice(source, 4)).hex()
+        entries = [read_varint(source) for _ in range(channels)]
+    except (StopIteration, struct.error) as error:
+        raise CorruptError("the packed header ends too early") from error
+    if next(source, None) is not None:
+        raise CorruptError("the packed header has bytes left over")
+    if colour not in set(Colour):
+        raise VersionError(f"unknown colour model {colour}; a newer nic wrote this file")
+    return Header(
+        width=width,
+        height=height,
+        colour=Colour(colour),
+        model=model,
+        channels=channels,
+        latent_channels=latent_channels,
+        codebook=(low, high),
+        quality=quality / QUALITY_STEPS if quality else None,
+        index=tuple(Channel(_mode(entry & 7), entry >> 3) for entry in entries),
+    ).check()
+
+
+def _mode(value: int) -> Mode:
+    if value not in set(Mode):
+        raise VersionError(f"unknown channel mode {value}; a newer nic wrote this file")
+    return Mode(value)
+
+
+def varint(value: int) -> bytes:
+    """Unsigned LEB128: seven bits per byte, least significant first, high bit = more."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def read_varint(source: Iterator[int]) -> int:
+    """Read one varint from an iterator over bytes.
+
+    Raises StopIteration when the bytes end inside it, CorruptError when it is too long.
+    """
+    value = 0
+    for shift in range(0, 7 * MAX_VARINT, 7):
+        byte = next(source)
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value
+    raise CorruptError("a number in the header is too long")

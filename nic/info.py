@@ -1,0 +1,46 @@
+"""Facts about a record, for people and scripts; needs neither model nor network."""
+
+from typing import Any
+
+from nic.errors import ModelError
+from nic.models import zoo
+from nic.stream import Record, size
+
+
+def describe(record: Record) -> dict[str, Any]:
+    """A JSON-ready table of what the record says of its picture and itself."""
+    header = record.header
+    total = size(record)
+    facts: dict[str, Any] = {
+        "stage": record.stage.name.lower(),
+        "width": header.width,
+        "height": header.height,
+        "colour": header.colour.name.lower(),
+        "bit_depth": header.bit_depth,
+        "model": header.model_name or _name(header.model),
+        "model_hash": header.model,
+        "quality": header.quality,
+        "channels": header.channels,
+        "latent_shape": list(header.latent_shape),
+        "codebook": list(header.codebook),
+        "bytes": total,
+        "bpp": round(8 * total / (header.width * header.height), 4),
+        "name": header.name,
+        "history": list(header.history),
+        "metadata": [f"{kind.decode()}:{len(payload)}" for kind, payload in record.extra],
+    }
+    if header.index:
+        facts["overhead"] = total - sum(channel.size for channel in header.index)
+        facts["channel_index"] = [
+            {"channel": c, "mode": channel.mode.name.lower(), "bytes": channel.size}
+            for c, channel in enumerate(header.index)
+        ]
+    return facts
+
+
+def _name(model_id: str) -> str:
+    try:
+        model = zoo.by_id(model_id)
+    except ModelError:
+        return "not installed"
+    return f"{model.name}-{model.version}"

@@ -1,0 +1,73 @@
+"""Distortion of decoded pictures: PSNR, SSIM and MS-SSIM on 8-bit RGB, as in the literature."""
+
+from functools import reduce
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]  # (H, W, 3) or (H, W)
+Floats = NDArray[np.float64]
+
+PEAK = 255.0
+WINDOW, SIGMA = 11, 1.5  # Gaussian window of Wang et al. (2004)
+C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
+# Exponents of the five scales: Wang, Simoncelli and Bovik, Asilomar 2003.
+SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+
+
+def psnr(reference: Image, decoded: Image) -> float:
+    """Peak signal-to-noise ratio in dB over all samples; infinite for equal pictures."""
+    error = np.mean((reference.astype(np.float64) - decoded) ** 2)
+    return float(10 * np.log10(PEAK**2 / error)) if error else float("inf")
+
+
+def ssim(reference: Image, decoded: Image) -> float:
+    """Structural similarity (Wang et al. 2004), the mean over colour channels."""
+    return float(_similarity(_planes(reference), _planes(decoded))[0].mean())
+
+
+def ms_ssim(reference: Image, decoded: Image) -> float:
+    """Multi-scale SSIM with five scales, the mean over colour channels.
+
+    Raises ValueError when a side is below 176 pixels: the coarsest scale needs one window.
+    """
+    if min(reference.shape[:2]) < WINDOW << (len(SCALE_WEIGHTS) - 1):
+        raise ValueError(f"MS-SSIM needs sides of {WINDOW << 4} pixels or more")
+    x, y = _planes(reference), _planes(decoded)
+    factors = []
+    for scale, weight in enumerate(SCALE_WEIGHTS):
+        if scale:
+            x, y = _halve(x), _halve(y)
+        whole, contrast = _similarity(x, y)
+        last = scale == len(SCALE_WEIGHTS) - 1
+        factors.append(np.maximum(whole if last else contrast, 0) ** weight)
+    return float(reduce(np.multiply, factors).mean())
+
+
+def _planes(image: Image) -> Floats:
+    return np.atleast_3d(image).astype(np.float64).transpose(2, 0, 1)  # (C, H, W)
+
+
+def _similarity(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Per plane (C,): mean SSIM, and mean of its contrast-structure factor."""
+    mean_x, mean_y = _blur(x), _blur(y)
+    variance = _blur(x * x) - mean_x**2 + _blur(y * y) - mean_y**2
+    covariance = _blur(x * y) - mean_x * mean_y
+    contrast = (2 * covariance + C2) / (variance + C2)
+    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
+    return (luminance * contrast).mean(axis=(1, 2)), contrast.mean(axis=(1, 2))
+
+
+def _blur(x: Floats) -> Floats:
+    """Separable Gaussian filter, valid positions only: (C, H, W) -> (C, H-10, W-10)."""
+    taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
+    taps /= taps.sum()
+    h, w = x.shape[1] - WINDOW + 1, x.shape[2] - WINDOW + 1
+    rows = sum(tap * x[:, i : i + h] for i, tap in enumerate(taps))
+    return np.asarray(sum(tap * rows[:, :, i : i + w] for i, tap in enumerate(taps)))
+
+
+def _halve(x: Floats) -> Floats:
+    """Mean of 2x2 samples; an odd last row or column is dropped."""
+    h, w = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
+    return np.asarray(x[:, :h, :w].reshape(len(x), h // 2, 2, w // 2, 2).mean(axis=(2, 4)))

@@ -1,0 +1,97 @@
+"""Picture files to pixels and back, through imageio and Pillow.
+
+Pixels are uint8 (H, W, 3) or (H, W). What the codec does not hold yet (transparency, more
+than 8 bits, CMYK) is refused or, where nothing visible is lost, converted with a note.
+"""
+
+import io
+import logging
+import warnings
+from pathlib import PurePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError, UsageError
+
+log = logging.getLogger("nic")
+
+Pixels = NDArray[np.uint8]
+# What each format is called, and how it is written: fast and small enough for PNG, whose
+# default level takes longer than decoding; visually lossless where the format is lossy.
+FORMATS: dict[str, dict[str, Any]] = {
+    "png": {"compress_level": 1},
+    "tiff": {"compression": "tiff_lzw"},
+    "jpeg": {"quality": 95},
+    "webp": {"lossless": True},
+    "bmp": {},
+    "ppm": {},
+}
+ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "ppm", "pnm": "ppm"}
+
+
+def format_of(path: str) -> str:
+    """The output format that a file name asks for. Raises UsageError."""
+    suffix = PurePath(path).suffix.lower().removeprefix(".")
+    name = ALIASES.get(suffix, suffix)
+    if name not in FORMATS:
+        raise UsageError(f"{path}: unknown picture format; use one of {', '.join(FORMATS)}")
+    return name
+
+
+def read(data: bytes) -> Pixels:
+    """Decode a picture file of any format that Pillow reads, upright (EXIF applied).
+
+    Returns: uint8 (H, W, 3), or (H, W) for a grey picture.
+    Raises: CorruptError when it is not a sound picture, UsageError when it has transparency.
+    """
+    if not data:
+        raise CorruptError("the input is empty")
+    if data.startswith(b"\x89NIC"):
+        raise UsageError("this is a nic stream already; decode it with nic-decode")
+    import imageio.v3 as iio
+    from PIL import Image
+
+    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    try:
+        file = iio.imopen(io.BytesIO(data), "r", plugin="pillow")
+    except OSError as error:
+        raise CorruptError("this is not a picture that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise UsageError(f"the picture is too large: {error}") from error
+    try:
+        with file:
+            facts = file.metadata(index=0)
+            mode = str(facts["mode"])
+            deep = mode.startswith("I")
+            transparent = "A" in mode.removeprefix("LAB") or "transparency" in facts
+            wanted = "RGBA" if transparent else "L" if mode in ("1", "L") else "RGB"
+            settings: dict[str, Any] = {} if deep else {"mode": wanted}
+            pixels = file.read(index=0, rotate=True, **settings)
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise CorruptError(f"the picture is damaged: {error}") from error
+    return _eight_bit(pixels) if deep else _opaque(np.asarray(pixels, np.uint8))
+
+
+def write(pixels: Pixels, name: str) -> bytes:
+    """Encode pixels (H, W, 3) or (H, W) as a file of format ``name`` (a key of FORMATS)."""
+    import imageio.v3 as iio
+
+    settings = FORMATS[name]
+    return bytes(iio.imwrite("<bytes>", pixels, extension=f".{name}", plugin="pillow", **settings))
+
+
+def _opaque(pixels: Pixels) -> Pixels:
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return pixels
+    if pixels[..., 3].min() < 255:
+        raise UsageError(
+            "the picture is transparent, which nic does not code yet; flatten it first"
+        )
+    return pixels[..., :3]
+
+
+def _eight_bit(pixels: NDArray[np.generic]) -> Pixels:
+    log.warning("note: 16 bits per sample are coded as 8")
+    return np.asarray(np.asarray(pixels, np.uint32) * 255 / 65535 + 0.5, np.uint8)

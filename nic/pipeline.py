@@ -1,0 +1,106 @@
+"""The stages put together: from any record to any later one, or back to a picture."""
+
+from nic import encode, entropy, pack, quantize
+from nic.errors import UsageError
+from nic.models import backend, zoo
+from nic.picture import Pixels
+from nic.stream import Record, Stage
+
+STAGE_NAMES = {
+    Stage.LATENTS: "latents",
+    Stage.SYMBOLS: "symbols",
+    Stage.CODED: "a coded stream",
+    Stage.PACKED: "a packed file",
+}
+NEXT_TOOL = {
+    Stage.SYMBOLS: "nic-entropy",
+    Stage.CODED: "nic-pack",
+    Stage.PACKED: "nic-decode",
+}
+
+
+class Codec:
+    """The models and networks that a run has needed so far, each loaded once.
+
+    Args: model: name for encoding; decoding goes by what the stream says.
+        chosen_backend, device: as in ``nic.models.backend.load``.
+    """
+
+    def __init__(
+        self,
+        model: str = zoo.DEFAULT,
+        chosen_backend: backend.Name = "auto",
+        device: str = "auto",
+    ) -> None:
+        self._name = model
+        self._backend = chosen_backend
+        self._device = device
+        self._models: dict[str, zoo.Model] = {}
+        self._transforms: dict[str, backend.Backend] = {}
+
+    def encode(
+        self,
+        pixels: Pixels,
+        quality: float | None = None,
+        channels: int | None = None,
+        name: str | None = None,
+    ) -> Record:
+        """Analysis of one picture: see ``nic.encode.encode``."""
+        model = self._models.setdefault(self._name, zoo.by_name(self._name))
+        if channels is not None and channels > model.channels:
+            raise UsageError(f"{channels} channels asked of {model.channels}")
+        self._models.setdefault(model.id, model)
+        identity = (f"{model.name}-{model.version}", model.id)
+        return encode.encode(pixels, self._transform(model), identity, quality, channels, name)
+
+    def forward(
+        self,
+        record: Record,
+        target: Stage,
+        quality: float | None = None,
+        channels: int | None = None,
+    ) -> Record:
+        """Do the stages between the record and ``target``, the asked ones and the missing.
+
+        Raises: UsageError when the record is at ``target`` or beyond already.
+        """
+        if record.stage >= target:
+            raise UsageError(
+                f"this is {STAGE_NAMES[record.stage]} already; give it to {NEXT_TOOL[record.stage]}"
+            )
+        if record.stage == Stage.LATENTS:
+            record = quantize.quantize(record, self._model_of(record), quality, channels)
+        if record.stage == Stage.SYMBOLS and target > Stage.SYMBOLS:
+            record = entropy.encode(record)
+        if record.stage == Stage.CODED and target > Stage.CODED:
+            record = pack.pack(record)
+        return record
+
+    def decode(self, record: Record) -> Pixels:
+        """A record of any stage back to pixels, uint8 (H, W, 3) or (H, W)."""
+        model = self._model_of(record)
+        record = to_symbols(record)
+        if record.stage == Stage.SYMBOLS:
+            record = quantize.dequantize(record, model)
+        return encode.decode(record, self._transform(model))
+
+    def _model_of(self, record: Record) -> zoo.Model:
+        model_id = record.header.model
+        if model_id not in self._models:
+            self._models[model_id] = zoo.by_id(model_id)
+        model = self._models[model_id]
+        if record.header.latent_channels != model.channels:
+            raise UsageError(f"the stream has latents that model {model.name} does not make")
+        return model
+
+    def _transform(self, model: zoo.Model) -> backend.Backend:
+        if model.id not in self._transforms:
+            self._transforms[model.id] = backend.load(model, self._backend, self._device)
+        return self._transforms[model.id]
+
+
+def to_symbols(record: Record) -> Record:
+    """Undo packing and entropy coding, which need no model; latents and symbols pass."""
+    if record.stage == Stage.PACKED:
+        record = pack.unpack(record)
+    return entropy.decode(record) if record.stage == Stage.CODED else record

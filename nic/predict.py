@@ -1,0 +1,65 @@
+"""Prediction of the DC-like planes from decoded neighbours, integers only.
+
+The predictor is the median edge detector (LOCO-I; JPEG-LS, ITU-T T.87 A.4.2):
+clip(W + N - NW, min(W, N), max(W, N)), cells outside the plane counting as 0.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Planes = NDArray[np.int32]  # (P, h, w)
+
+
+def residuals(planes: Planes, codebook: tuple[int, int]) -> NDArray[np.int8]:
+    """Symbols (P, h, w) of quantized planes: differences from the prediction.
+
+    A difference outside the codebook is clipped, and the planes that follow are predicted
+    from what the decoder will see: a closed loop, so the error stays where it arose.
+    """
+    low, high = codebook
+    open_loop = planes - _median_edge(planes)
+    if open_loop.size and low <= open_loop.min() and open_loop.max() <= high:
+        return open_loop.astype(np.int8)
+    symbols, _ = _scan(planes, lambda value, expected: np.clip(value - expected, low, high))
+    return symbols.astype(np.int8)
+
+
+def reconstruct(symbols: NDArray[np.int8]) -> Planes:
+    """Inverse of ``residuals`` (where it did not clip): symbols (P, h, w) -> planes."""
+    _, planes = _scan(symbols.astype(np.int32), lambda value, _: value)
+    return planes
+
+
+def _predict(west: Planes, north: Planes, northwest: Planes) -> Planes:
+    low, high = np.minimum(west, north), np.maximum(west, north)
+    return np.asarray(np.clip(west + north - northwest, low, high), np.int32)
+
+
+def _median_edge(planes: Planes) -> Planes:
+    padded = np.pad(planes, ((0, 0), (1, 0), (1, 0)))
+    return _predict(padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1])
+
+
+def _scan(values: Planes, symbol_of: Callable[[Planes, Planes], Planes]) -> tuple[Planes, Planes]:
+    """Visit cells in causal order: (symbols, planes), planes = prediction + symbols.
+
+    All cells of an anti-diagonal depend on the two before it alone, so a whole diagonal is
+    one vector operation. Diagonal y + x becomes row y + x + 2 of a skewed array, whose
+    column y + 1 is the cell's row; the margins are the zeros outside the plane.
+    """
+    count, h, w = values.shape
+    y, x = np.mgrid[:h, :w]
+    skewed = np.zeros((h + w + 1, count, h + 1), np.int32)
+    skewed[y + x + 2, :, y + 1] = values.transpose(1, 2, 0)
+    planes, symbols = np.zeros_like(skewed), np.zeros_like(skewed)
+    for d in range(2, h + w + 1):
+        first, last = max(1, d - w), min(h, d - 1)  # columns whose x is inside the plane
+        cells, above = slice(first, last + 1), slice(first - 1, last)
+        expected = _predict(planes[d - 1, :, cells], planes[d - 1, :, above],
+                            planes[d - 2, :, above])  # fmt: skip
+        symbols[d, :, cells] = symbol_of(skewed[d, :, cells], expected)
+        planes[d, :, cells] = expected + symbols[d, :, cells]
+    unskewed = (y + x + 2, slice(None), y + 1)
+    return symbols[unskewed].transpose(2, 0, 1), planes[unskewed].transpose(2, 0, 1)

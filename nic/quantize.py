@@ -1,0 +1,83 @@
+"""Latents to symbols and back: gain of a quality, rounding, prediction, codebook.
+
+Quality is the quantizer's step, per channel; the networks know nothing of it, so latents
+written once can be quantized at any quality.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import UsageError
+from nic.predict import reconstruct, residuals
+from nic.stream import Record, Stage
+
+
+class Quantizer(Protocol):
+    """What this stage needs of a model."""
+
+    @property
+    def default_quality(self) -> float:
+        """The quality when none is asked for."""
+
+    @property
+    def predicted(self) -> tuple[int, ...]:
+        """Channels coded as residuals of their neighbours."""
+
+    @property
+    def codebook(self) -> tuple[int, int]:
+        """Least and greatest symbol."""
+
+    def gain(self, quality: float) -> NDArray[np.float32]:
+        """(C,): what latents are multiplied by before rounding."""
+
+    def step(self, quality: float) -> NDArray[np.float32]:
+        """(C,): what rounded latents are multiplied by to give latents back."""
+
+
+def quantize(
+    record: Record, model: Quantizer, quality: float | None = None, channels: int | None = None
+) -> Record:
+    """Quantize a record of latents: float32 (h, w, C) -> int8 symbols (channels, h, w).
+
+    Args:
+        quality: 1..100; by default the one that the record asks for, or the model's own.
+        channels: how many leading channels to keep; by default what the record asks for.
+    Raises: UsageError when an argument is out of range or the latents are not finite.
+    """
+    quality = quality or record.header.quality or model.default_quality
+    channels = channels or record.header.channels
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality {quality:g} is not in 1..100")
+    if not 1 <= channels <= record.header.latent_channels:
+        raise UsageError(f"{channels} channels asked of {record.header.latent_channels}")
+    latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
+    scaled = np.rint(latents[..., :channels] * model.gain(quality)[:channels])
+    if not np.isfinite(scaled).all():
+        raise UsageError("the latents are not finite numbers")
+    predicted = _kept(model.predicted, channels)
+    planes = np.clip(scaled[..., predicted], -(2**24), 2**24).transpose(2, 0, 1)
+    symbols = np.clip(scaled, *model.codebook).transpose(2, 0, 1).astype(np.int8)
+    symbols[predicted] = residuals(planes.astype(np.int32), model.codebook)
+    header = record.header.after(
+        "quantize", quality=float(quality), channels=channels, codebook=model.codebook
+    )
+    return Record(Stage.SYMBOLS, header, symbols.tobytes(), record.extra)
+
+
+def dequantize(record: Record, model: Quantizer) -> Record:
+    """Inverse of ``quantize``: a record of latents, zero in the channels that were dropped."""
+    h, w, latent_channels = record.header.latent_shape
+    channels = record.header.channels
+    symbols = np.frombuffer(record.data, np.int8).reshape(channels, h, w)
+    predicted = _kept(model.predicted, channels)
+    latents = np.zeros((h, w, latent_channels), np.float32)
+    latents[..., :channels] = symbols.transpose(1, 2, 0)
+    latents[..., predicted] = reconstruct(symbols[predicted]).transpose(1, 2, 0)
+    latents *= model.step(record.header.quality or model.default_quality)
+    return Record(Stage.LATENTS, record.header, latents.tobytes(), record.extra)
+
+
+def _kept(predicted: tuple[int, ...], channels: int) -> list[int]:
+    return [c for c in predicted if c < channels]
