@@ -45,7 +45,9 @@ def run_batch(
 
 def keep_or_remove(source: str, target: str | None, keep: bool) -> None:
     """Remove the source after success when --rm was given and both are files."""
-    if not keep and source != "-" and target not in (None, "-"):
+    if keep or source == "-" or target is None or target == "-":
+        return
+    if not Path(target).samefile(source):  # -f may have replaced the source itself
         Path(source).unlink()
 
 

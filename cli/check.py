@@ -13,7 +13,7 @@ from nic.errors import NicError
 def main(files: tuple[str, ...]) -> None:
     """Check that files decode to the symbols they were made from.
 
-    Checks every checksum and decodes every channel; loads no network and needs no model.
+    Checks every checksum and decodes every channel; loads no network.
     Silent when all is well (-v says so); a damaged file is named, does not stop the others,
     and gives exit code 3.
 
@@ -22,15 +22,15 @@ def main(files: tuple[str, ...]) -> None:
       nic test *.nic
       nic test < a.nic && echo sound
     """
-    from nic.pipeline import to_symbols
+    from nic.pipeline import Codec
     from nic.stream import read_records
 
     ctx = click.get_current_context()
-    worst = 0
+    codec, worst = Codec(), 0
     for path in files or ("-",):
         try:
             with about(path), reading(path) as source:
-                pictures = len([to_symbols(record).stage for record in read_records(source)])
+                pictures = len([codec.to_symbols(record).stage for record in read_records(source)])
             log.info("%s: sound, %d picture%s", path, pictures, "" if pictures == 1 else "s")
         except (NicError, OSError, MemoryError) as error:
             fail(ctx, error)

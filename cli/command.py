@@ -65,6 +65,7 @@ def set_verbosity(quiet: bool, verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("nic: %(message)s"))
     log.handlers[:] = [handler]
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # our own error follows
     log.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
 
 

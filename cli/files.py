@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from nic.cli.command import about
 from nic.errors import NicError, UsageError
@@ -17,7 +17,7 @@ from nic.stream import Record, read_records
 def reading(path: str) -> Iterator[BinaryIO]:
     """Open a file, or stdin for ``-``."""
     if path == "-":
-        yield sys.stdin.buffer
+        yield _open(sys.stdin, "stdin").buffer
     else:
         with open(path, "rb") as file:
             yield file
@@ -32,11 +32,12 @@ def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
         force: replace an existing file.
     Raises: UsageError for a terminal, NicError for an existing file.
     """
-    if path is None and sys.stdout.isatty():
+    if path is None and _open(sys.stdout, "stdout").isatty():
         raise UsageError("not writing binary data to a terminal; use -o FILE, or -o - to insist")
     if path is None or path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        out = _open(sys.stdout, "stdout").buffer
+        yield out
+        out.flush()
         return
     target = Path(path)
     if target.exists() and not target.is_file():  # a device or a named pipe
@@ -52,7 +53,10 @@ def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
 @contextmanager
 def _temporary(target: Path) -> Iterator[BinaryIO]:
     """A temporary file beside ``target``, renamed to it on success, removed on failure."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    except OSError as error:
+        raise NicError(f"{target}: cannot be created: {error.strerror}") from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
@@ -62,6 +66,13 @@ def _temporary(target: Path) -> Iterator[BinaryIO]:
         with suppress(FileNotFoundError):
             os.unlink(name)
         raise
+
+
+def _open(stream: TextIO | None, name: str) -> TextIO:
+    """Return the stream. Raises NicError when the program was started without it."""
+    if stream is None:
+        raise NicError(f"{name} is closed")
+    return stream
 
 
 def _umask() -> int:

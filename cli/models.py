@@ -35,13 +35,15 @@ def _facts(model: Any) -> dict[str, Any]:
 
 
 def _text(facts: dict[str, Any]) -> str:
-    lines = [
-        f"{key.replace('_', ' '):<18} {value}"
-        for key, value in facts.items()
-        if not isinstance(value, list)
-    ]
+    lines = []
+    for key, value in facts.items():
+        name = key.replace("_", " ")
+        if isinstance(value, dict):
+            lines += [f"{f'{name}, {part}':<28} {v}" for part, v in value.items()]
+        elif not isinstance(value, list):
+            lines.append(f"{name:<28} {value}")
     kodak = facts.get("kodak", [])
     if kodak:
-        lines.append("Kodak              " + "  ".join(f"{column:>8}" for column in kodak[0]))
-    lines += [" " * 19 + "  ".join(f"{v:>8g}" for v in row.values()) for row in kodak]
+        lines.append(f"{'Kodak':<28} " + "  ".join(f"{column:>8}" for column in kodak[0]))
+    lines += [" " * 29 + "  ".join(f"{v:>8g}" for v in row.values()) for row in kodak]
     return "\n".join(lines)

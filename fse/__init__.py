@@ -4,7 +4,16 @@ fse.h draws the format and derives the arithmetic; this package is its Python fa
 """
 
 from .errors import CorruptStream, FseError
-from .payload import MAX_TABLES, Bank, decode, decode_ctx, encode, encode_ctx
+from .payload import (
+    MAX_TABLES,
+    Bank,
+    causal_plane,
+    decode,
+    decode_causal,
+    decode_ctx,
+    encode,
+    encode_ctx,
+)
 from .stream import Coded, Kind, compress, decompress
 from .table import DEFAULT_LOG, MAX_LOG, MIN_LOG, Table
 
@@ -19,8 +28,10 @@ __all__ = [
     "FseError",
     "Kind",
     "Table",
+    "causal_plane",
     "compress",
     "decode",
+    "decode_causal",
     "decode_ctx",
     "decompress",
     "encode",

@@ -229,6 +229,14 @@ fse_result fse_encode(const fse_encoder *encoder, const uint8_t *symbols, const 
 fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t size,
                       const uint8_t *plane, size_t n, uint8_t *symbols);
 
+/* Decodes a plane of height x width symbols, row by row, in which each symbol's table follows
+ * from those already decoded: contexts[west * alphabet + north]. Outside the plane the other
+ * neighbour stands in, and 0 where there is none. Coded by fse_encode with the plane of tables
+ * that the same rule gives. Errors and the end check as in fse_decode. */
+fse_result fse_decode_causal(const fse_decoder *decoder, const uint8_t *src, size_t size,
+                             const uint8_t *contexts, size_t width, size_t height,
+                             uint8_t *symbols);
+
 
 /* ---- Whole calls ------------------------------------------------------------------------ */
 

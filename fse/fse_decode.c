@@ -103,6 +103,64 @@ static int plane_fits(const uint8_t *plane, size_t n, unsigned tables)
     return most < tables;
 }
 
+/* Everything but the choice of tables: opens the payload, reads the states, and at the end
+ * insists on what fse.h says of it. */
+static fse_result begin(tail_reader *r, const uint8_t *src, size_t size, unsigned table_log,
+                        size_t states, uint32_t state[2])
+{
+    fse_result result = open_payload(r, src, size);
+    if (result != FSE_OK)
+        return result;
+    for (size_t i = 0; i < states; i++)
+        state[i] = read_state(r, table_log);
+    return FSE_OK;
+}
+
+/* West and north of cell i; where one is outside the plane the other stands in, else 0. */
+static inline size_t causal_context(const uint8_t *symbols, size_t i, size_t width, unsigned side)
+{
+    size_t inside = i % width, above = i >= width;
+    unsigned west = inside ? symbols[i - 1] : above ? symbols[i - width] : 0;
+    unsigned north = above ? symbols[i - width] : west;
+    return (size_t)west * side + north;
+}
+
+fse_result fse_decode_causal(const fse_decoder *decoder, const uint8_t *src, size_t size,
+                             const uint8_t *contexts, size_t width, size_t height,
+                             uint8_t *symbols)
+{
+    unsigned side = decoder->shape.alphabet;
+    if (width > FSE_MAX_LENGTH || height > FSE_MAX_LENGTH || width * height > FSE_MAX_LENGTH)
+        return FSE_TOO_LONG;
+    size_t n = width * height;
+    if (n == 0)
+        return size == 0 ? FSE_OK : FSE_PAYLOAD_LEFTOVER;
+    if (!plane_fits(contexts, (size_t)side * side, decoder->shape.tables))
+        return FSE_ABSENT_TABLE;
+
+    tail_reader r;
+    uint32_t state[2] = {0, 0};
+    size_t states = n < 2 ? 1 : 2;
+    fse_result result = begin(&r, src, size, decoder->shape.table_log, states, state);
+    if (result != FSE_OK)
+        return result;
+    for (size_t i = 0; i < n - states; i++) {
+        refill from = {next_bits(&r), 0};
+        size_t table = contexts[causal_context(symbols, i, width, side)];
+        symbols[i] = step(&state[i & 1], &from, decoder, table);
+        r.left -= from.used;
+        if (r.left < 0)
+            return FSE_PAYLOAD_TRUNCATED;
+    }
+    if (r.left > 0)
+        return FSE_PAYLOAD_LEFTOVER;
+    for (size_t i = n - states; i < n; i++)
+        if (!end_at(decoder, contexts[causal_context(symbols, i, width, side)], state[i & 1],
+                    &symbols[i]))
+            return FSE_PAYLOAD_START;
+    return r.left < 0 ? FSE_PAYLOAD_TRUNCATED : FSE_OK;
+}
+
 fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t size,
                       const uint8_t *plane, size_t n, uint8_t *symbols)
 {
@@ -114,13 +172,11 @@ fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t siz
         return FSE_ABSENT_TABLE;
 
     tail_reader r;
-    fse_result result = open_payload(&r, src, size);
-    if (result != FSE_OK)
-        return result;
     size_t states = n < 2 ? 1 : 2, steps = n - states;
     uint32_t state[2] = {0, 0};
-    for (size_t i = 0; i < states; i++)
-        state[i] = read_state(&r, decoder->shape.table_log);
+    fse_result result = begin(&r, src, size, decoder->shape.table_log, states, state);
+    if (result != FSE_OK)
+        return result;
     result = plane ? decode_up(*decoder, &r, plane, steps, state, symbols)
                    : decode_up(*decoder, &r, NULL, steps, state, symbols);
     if (result != FSE_OK)

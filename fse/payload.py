@@ -153,6 +153,49 @@ def encode_ctx(symbols: Bytes, plane: Bytes, bank: Bank) -> bytes:
     return _encode(values, pointer(tables), bank)
 
 
+def causal_plane(symbols: Uint8, contexts: Uint8) -> Uint8:
+    """Return the table of each symbol of a plane by its west and north neighbours.
+
+    Outside the plane the other neighbour stands in, and 0 where there is none.
+
+    Args:
+        symbols: uint8 (h, w), h and w at least 1.
+        contexts: uint8 (K, K), the table for each (west, north); all symbols are below K.
+    """
+    west = np.empty_like(symbols)
+    west[:, 1:] = symbols[:, :-1]
+    west[1:, 0] = symbols[:-1, 0]
+    west[0, 0] = 0
+    north = np.concatenate([west[:1], symbols[:-1]])
+    return np.ascontiguousarray(contexts[west, north])
+
+
+def decode_causal(payload: Bytes, shape: tuple[int, int], contexts: Uint8, bank: Bank) -> Uint8:
+    """Decode a plane coded by `encode_ctx` with its `causal_plane`.
+
+    Args:
+        payload: all of it.
+        shape: (h, w).
+        contexts: uint8 (K, K) as in `causal_plane`, K the alphabet of the bank.
+        bank: the tables.
+
+    Returns:
+        The symbols, uint8 (h, w).
+
+    Raises:
+        CorruptStream: `encode_ctx` would not have written this payload for such a plane.
+        FseError: contexts of another size, a table that the bank lacks, too many symbols.
+    """
+    if contexts.shape != (bank.max_symbol + 1,) * 2:
+        raise FseError(f"contexts {contexts.shape} for an alphabet of {bank.max_symbol + 1}")
+    coded, (h, w) = view(payload), shape
+    symbols, c_symbols = output(length(h * w))
+    c_contexts = pointer(view(contexts))
+    decoder = bank._decoder.bank
+    check(lib.fse_decode_causal(decoder, pointer(coded), len(coded), c_contexts, w, h, c_symbols))
+    return symbols.reshape(shape)
+
+
 def decode_ctx(payload: Bytes, plane: Bytes, bank: Bank) -> Uint8:
     """Decode one symbol for each entry of `plane`; the inverse of `encode_ctx`.
 

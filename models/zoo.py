@@ -7,6 +7,7 @@ A model is a folder ``zoo/NAME-VERSION`` with
     analysis.tflite     the transforms for LiteRT
     synthesis.tflite
     weights.npz         the same weights for Keras
+    prior.npz           integer tables for the entropy coder (see nic.models.tables)
     card.json           how it was trained and what it measures; not part of its identity
 
 The content hash is the SHA-256 of model.json. A stream stores its first 8 digits; weights
@@ -26,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import ModelError
+from nic.models.tables import Prior
 
 ZOO = Path(__file__).parent / "zoo"
 PATH_VARIABLE = "NIC_MODEL_PATH"  # further folders of models, separated like PATH
@@ -76,6 +78,11 @@ class Model:
         low, high = self.definition["codebook"]
         return int(low), int(high)
 
+    @property
+    def has_prior(self) -> bool:
+        """Whether the entropy coder has tables of this model."""
+        return "prior.npz" in self.definition["files"]
+
     def gain(self, quality: float) -> NDArray[np.float32]:
         """(C,): what latents are multiplied by before rounding, at a quality in 1..100."""
         return self._at(self._gains, quality)
@@ -94,6 +101,11 @@ class Model:
         if found != self.definition["files"].get(name):
             raise ModelError(f"model {self.name}: {path} is damaged; reinstall it")
         return path
+
+    @cached_property
+    def prior(self) -> Prior:
+        """The entropy coder's tables. Raises ModelError."""
+        return Prior.load(self.file("prior.npz"))
 
     @cached_property
     def card(self) -> dict[str, Any]:
@@ -116,6 +128,15 @@ class Model:
         below = min(int(at), len(table) - 2)
         share = at - below
         return np.asarray(table[below] ** (1 - share) * table[below + 1] ** share, np.float32)
+
+
+def from_folder(folder: Path) -> Model:
+    """Read the model in ``folder``. Raises ModelError when its definition is damaged."""
+    data = (folder / "model.json").read_bytes()
+    try:
+        return Model(folder, json.loads(data), hashlib.sha256(data).hexdigest())
+    except ValueError as error:
+        raise ModelError(f"{folder / 'model.json'} is damaged: {error}") from error
 
 
 def installed() -> list[Model]:
@@ -152,9 +173,4 @@ def _read_all() -> Iterator[Model]:
     further = os.environ.get(PATH_VARIABLE, "")
     for root in (ZOO, *(Path(p) for p in further.split(os.pathsep) if p)):
         for path in sorted(root.glob("*/model.json")):
-            data = path.read_bytes()
-            try:
-                definition = json.loads(data)
-            except ValueError as error:
-                raise ModelError(f"{path} is damaged: {error}") from error
-            yield Model(path.parent, definition, hashlib.sha256(data).hexdigest())
+            yield from_folder(path.parent)

@@ -24,6 +24,7 @@ class Mode(IntEnum):
     CONSTANT = 1  # one byte: the symbol
     RAW = 2  # five bits per symbol
     FSE = 3  # its own table, then a tANS stream
+    PRIOR = 4  # a tANS stream with the model's tables, by the class of each block
 
 
 class Colour(IntEnum):

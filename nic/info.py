@@ -30,7 +30,9 @@ def describe(record: Record) -> dict[str, Any]:
         "metadata": [f"{kind.decode()}:{len(payload)}" for kind, payload in record.extra],
     }
     if header.index:
-        facts["overhead"] = total - sum(channel.size for channel in header.index)
+        payload = sum(channel.size for channel in header.index)
+        facts["class_map"] = len(record.class_map)
+        facts["overhead"] = total - payload - len(record.class_map)
         facts["channel_index"] = [
             {"channel": c, "mode": channel.mode.name.lower(), "bytes": channel.size}
             for c, channel in enumerate(header.index)

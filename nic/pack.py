@@ -8,9 +8,9 @@ from nic.stream import Record, Stage
 def pack(record: Record) -> Record:
     """A packed record: drops what only matters between stages (name and history)."""
     header = replace(record.header, name=None, history=(), model_name=None)
-    return Record(Stage.PACKED, header, record.data, record.extra)
+    return replace(record, stage=Stage.PACKED, header=header)
 
 
 def unpack(record: Record) -> Record:
     """Inverse of ``pack``, but for the name and history."""
-    return Record(Stage.CODED, record.header, record.data, record.extra)
+    return replace(record, stage=Stage.CODED)

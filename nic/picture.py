@@ -6,6 +6,7 @@ than 8 bits, CMYK) is refused or, where nothing visible is lost, converted with 
 
 import io
 import logging
+import struct
 import warnings
 from pathlib import PurePath
 from typing import Any
@@ -28,6 +29,10 @@ FORMATS: dict[str, dict[str, Any]] = {
     "bmp": {},
     "ppm": {},
 }
+# What Pillow's readers raise for damaged files, beside their own errors.
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
+          struct.error)  # fmt: skip
+DEEP_PNG = b"\x89PNG\x10"  # signature and bits per sample; Pillow reads 16-bit colour as 8
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "ppm", "pnm": "ppm"}
 
 
@@ -53,10 +58,10 @@ def read(data: bytes) -> Pixels:
     import imageio.v3 as iio
     from PIL import Image
 
-    warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    warnings.filterwarnings("ignore", module="PIL")  # of damage and of size: errors say it
     try:
         file = iio.imopen(io.BytesIO(data), "r", plugin="pillow")
-    except OSError as error:
+    except DAMAGE as error:
         raise CorruptError("this is not a picture that can be read") from error
     except Image.DecompressionBombError as error:
         raise UsageError(f"the picture is too large: {error}") from error
@@ -69,8 +74,12 @@ def read(data: bytes) -> Pixels:
             wanted = "RGBA" if transparent else "L" if mode in ("1", "L") else "RGB"
             settings: dict[str, Any] = {} if deep else {"mode": wanted}
             pixels = file.read(index=0, rotate=True, **settings)
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except DAMAGE as error:
         raise CorruptError(f"the picture is damaged: {error}") from error
+    if mode == "F":
+        raise UsageError("the picture has floating-point samples; convert it to 8 bits first")
+    if deep or data[:4] + data[24:25] == DEEP_PNG:
+        log.warning("note: 16 bits per sample are coded as 8")
     return _eight_bit(pixels) if deep else _opaque(np.asarray(pixels, np.uint8))
 
 
@@ -93,5 +102,4 @@ def _opaque(pixels: Pixels) -> Pixels:
 
 
 def _eight_bit(pixels: NDArray[np.generic]) -> Pixels:
-    log.warning("note: 16 bits per sample are coded as 8")
-    return np.asarray(np.asarray(pixels, np.uint32) * 255 / 65535 + 0.5, np.uint8)
+    return np.asarray(np.clip(pixels, 0, 65535) * (255 / 65535) + 0.5, np.uint8)

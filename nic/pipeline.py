@@ -3,6 +3,7 @@
 from nic import encode, entropy, pack, quantize
 from nic.errors import UsageError
 from nic.models import backend, zoo
+from nic.models.tables import Prior
 from nic.picture import Pixels
 from nic.stream import Record, Stage
 
@@ -71,7 +72,7 @@ class Codec:
         if record.stage == Stage.LATENTS:
             record = quantize.quantize(record, self._model_of(record), quality, channels)
         if record.stage == Stage.SYMBOLS and target > Stage.SYMBOLS:
-            record = entropy.encode(record)
+            record = entropy.encode(record, self._prior_of(record))
         if record.stage == Stage.CODED and target > Stage.CODED:
             record = pack.pack(record)
         return record
@@ -79,10 +80,22 @@ class Codec:
     def decode(self, record: Record) -> Pixels:
         """A record of any stage back to pixels, uint8 (H, W, 3) or (H, W)."""
         model = self._model_of(record)
-        record = to_symbols(record)
+        record = self.to_symbols(record)
         if record.stage == Stage.SYMBOLS:
             record = quantize.dequantize(record, model)
         return encode.decode(record, self._transform(model))
+
+    def to_symbols(self, record: Record) -> Record:
+        """Undo packing and entropy coding, without a network; latents and symbols pass."""
+        if record.stage == Stage.PACKED:
+            record = pack.unpack(record)
+        if record.stage != Stage.CODED:
+            return record
+        return entropy.decode(record, self._prior_of(record) if record.class_map else None)
+
+    def _prior_of(self, record: Record) -> Prior | None:
+        model = self._model_of(record)
+        return model.prior if model.has_prior else None
 
     def _model_of(self, record: Record) -> zoo.Model:
         model_id = record.header.model
@@ -97,10 +110,3 @@ class Codec:
         if model.id not in self._transforms:
             self._transforms[model.id] = backend.load(model, self._backend, self._device)
         return self._transforms[model.id]
-
-
-def to_symbols(record: Record) -> Record:
-    """Undo packing and entropy coding, which need no model; latents and symbols pass."""
-    if record.stage == Stage.PACKED:
-        record = pack.unpack(record)
-    return entropy.decode(record) if record.stage == Stage.CODED else record

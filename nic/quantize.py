@@ -53,7 +53,8 @@ def quantize(
     if not 1 <= channels <= record.header.latent_channels:
         raise UsageError(f"{channels} channels asked of {record.header.latent_channels}")
     latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
-    scaled = np.rint(latents[..., :channels] * model.gain(quality)[:channels])
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        scaled = np.rint(latents[..., :channels] * model.gain(quality)[:channels])
     if not np.isfinite(scaled).all():
         raise UsageError("the latents are not finite numbers")
     predicted = _kept(model.predicted, channels)

@@ -6,7 +6,8 @@ r"""The stream: one self-describing record per picture, the same at every stage.
                                               that changes text survives unnoticed
               1   stage << 4 | version        1 latents, 2 symbols, 3 coded, 4 packed
               -   chunk H                     the header: JSON, or compact when packed
-              -   chunks                      D exactly once; ancillary ones anywhere
+              -   chunks                      M at most once, D exactly once;
+                                              ancillary ones anywhere
               1   "E"                         the end
 
     chunk     1   type                        A-Z critical, a-z ancillary
@@ -17,6 +18,8 @@ r"""The stream: one self-describing record per picture, the same at every stage.
     D holds   latents   float32 (h, w, C), little-endian
               symbols   int8 (channels, h, w)
               coded     the channels' payloads one after the other, sizes in the index
+              packed    the same
+    M holds   coded     u8 set of the model's prior tables, then the class map
               packed    the same
 
 Records follow each other without a gap. A reader never seeks, never allocates more than it
@@ -33,11 +36,11 @@ from typing import BinaryIO, NamedTuple
 
 from nic import header as headers
 from nic.errors import CorruptError, VersionError
-from nic.header import Header
+from nic.header import Header, Mode
 
 MAGIC = b"\x89NIC\r\n\x1a\n"
 VERSION = 1
-HEADER, DATA, END = b"H", b"D", b"E"
+HEADER, MAP, DATA, END = b"H", b"M", b"D", b"E"
 MAX_HEADER = 1 << 20  # bytes; a header is some hundred
 MAX_CHUNK = 1 << 40  # bytes; latents of the largest picture that a header allows
 PIECE = 1 << 24  # bytes per read: how much a false length can make a reader allocate
@@ -73,12 +76,16 @@ class Chunk(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """One picture at one stage; ``data`` is the payload of chunk D, ``extra`` the others."""
+    """One picture at one stage; ``data`` is the payload of chunk D, ``class_map`` that of M.
+
+    ``extra`` are the ancillary chunks.
+    """
 
     stage: Stage
     header: Header
     data: bytes | memoryview
     extra: tuple[Chunk, ...] = ()
+    class_map: bytes = b""
 
 
 def write_record(out: BinaryIO, record: Record) -> None:
@@ -86,7 +93,8 @@ def write_record(out: BinaryIO, record: Record) -> None:
     packed = record.stage == Stage.PACKED
     head = headers.to_packed(record.header) if packed else headers.to_json(record.header)
     out.write(MAGIC + bytes([record.stage << 4 | VERSION]))
-    for kind, payload in ((HEADER, head), *record.extra, (DATA, record.data)):
+    class_map = [(MAP, record.class_map)] if record.class_map else []
+    for kind, payload in ((HEADER, head), *record.extra, *class_map, (DATA, record.data)):
         start = kind + headers.varint(len(payload))
         out.write(start)
         out.write(payload)
@@ -126,18 +134,19 @@ def _read_record(source: BinaryIO, magic: bytes) -> Record:
         raise CorruptError("the record does not start with its header")
     parse = headers.from_packed if stage == Stage.PACKED else headers.from_json
     header = parse(head.payload)
-    data: bytes | None = None
+    critical: dict[bytes, bytes] = {}
     extra = []
     while (chunk := _read_chunk(source)) is not None:
-        if chunk.kind == DATA and data is None:
-            data = chunk.payload
-        elif chunk.kind.islower():
+        if chunk.kind.islower():
             extra.append(chunk)
+        elif chunk.kind in (MAP, DATA) and chunk.kind not in critical:
+            critical[chunk.kind] = chunk.payload
         else:
             raise VersionError(f"unexpected critical chunk {chunk.kind.decode('latin-1')!r}")
-    if data is None:
+    if DATA not in critical:
         raise CorruptError("the record ends without data")
-    return _checked(Record(Stage(stage), header, data, tuple(extra)))
+    class_map = critical.get(MAP, b"")
+    return _checked(Record(Stage(stage), header, critical[DATA], tuple(extra), class_map))
 
 
 def _checked(record: Record) -> Record:
@@ -148,6 +157,8 @@ def _checked(record: Record) -> Record:
         Stage.SYMBOLS: h * w * record.header.channels,
     }.get(record.stage, sum(channel.size for channel in record.header.index))
     coded = record.stage >= Stage.CODED
+    if Mode.PRIOR in {channel.mode for channel in record.header.index} and not record.class_map:
+        raise CorruptError("the class map is missing")
     if len(record.data) != expected or coded != bool(record.header.index):
         raise CorruptError(f"{len(record.data)} bytes of data where the header says {expected}")
     return record

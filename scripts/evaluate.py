@@ -71,6 +71,12 @@ def measure(code: Coder, pictures: list[Any], qualities: tuple[float, ...]) -> R
     ]
 
 
+def pictures_of(folder: Path, crop: int | None) -> list[Any]:
+    """All lossless pictures of a folder, by name, or their centre crops."""
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".webp", ".ppm"))
+    return [centre(picture.read(path.read_bytes()), crop) for path in paths]
+
+
 def centre(pixels: Any, size: int | None) -> Any:
     """The central ``size`` x ``size`` crop, or everything for None."""
     if size is None:
@@ -100,8 +106,7 @@ def main(
     folder: Path, qualities: tuple[float, ...], model: str, backend: Any,
     channels: int | None, crop: int | None, jpeg: bool, out: Path | None,
 ) -> None:  # fmt: skip
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".webp", ".ppm"))
-    pictures = [centre(picture.read(path.read_bytes()), crop) for path in paths]
+    pictures = pictures_of(folder, crop)
     results = {model: measure(nic_coder(Codec(model, backend), channels), pictures, qualities)}
     if jpeg:
         results["jpeg 4:2:0"] = measure(jpeg_coder, pictures, JPEG_QUALITIES)

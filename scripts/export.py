@@ -1,26 +1,49 @@
 #!/usr/bin/env python3
-"""Export a training run's averaged weights as a model of the zoo.
+"""Export a training run's averaged weights as a model of the zoo, and fit its prior tables.
 
-    scripts/export.py --config models/configs/light.toml --run runs/light --to models/zoo/light-1
+    scripts/export.py --config models/configs/light.toml --run runs/light --data FOLDER \\
+        --to models/zoo/light-1
 
-The version is the number at the end of the folder's name. Needs the TensorFlow backend.
+The version is the number at the end of the folder's name. The prior is fitted to symbols of
+--pictures training pictures. Needs the TensorFlow backend.
 """
 
+import os
 from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import click
 import numpy as np
 from train import Run  # the script beside this one, which owns the checkpoint
 
+from nic.encode import encode
+from nic.entropy import to_ranks
+from nic.models import backend, zoo
 from nic.models.config import load_config
-from nic.models.export import export
+from nic.models.data import load_pictures
+from nic.models.export import add_prior, export
+from nic.models.fitting import fit
+from nic.quantize import quantize
+
+
+def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
+    """Per rate point, the ranks (C, h, w) of every picture's symbols."""
+    transform = backend.load(model)
+    latents = [encode(pixels, transform, (model.name, model.id)) for pixels in pictures]
+    points = len(model.definition["lambdas"])
+    qualities = [1 + 99 * i / (points - 1) for i in range(points)]
+    return [[to_ranks(quantize(record, model, q)) for record in latents] for q in qualities]
 
 
 @click.command(help=__doc__)
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
-def main(config_path: Path, run_path: Path, folder: Path) -> None:
+@click.option("--pictures", type=int, default=200, show_default=True)
+def main(config_path: Path, run_path: Path, data: Path, folder: Path, pictures: int) -> None:
     config = load_config(config_path)
     size = config.training.patch
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
@@ -28,6 +51,11 @@ def main(config_path: Path, run_path: Path, folder: Path) -> None:
     run.load(run_path / "checkpoint.npz")
     run.optimizer.finalize_variable_values(run.model.trainable_variables)
     export(run.model, folder, version=int(folder.name.rpartition("-")[2]))
+    chosen = load_pictures(data, config.training.patch)
+    rng = np.random.default_rng(config.training.seed)
+    sample = [chosen[i] for i in rng.choice(len(chosen), min(pictures, len(chosen)), False)]
+    ranks = symbol_ranks(zoo.from_folder(folder), sample)
+    add_prior(folder, fit(ranks, config.rate.classes, config.training.seed))
 
 
 if __name__ == "__main__":

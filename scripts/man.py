@@ -1,0 +1,320 @@
+#!/usr/bin/env python3
+"""Write the manual pages of section 1 from the help of the commands.
+
+    scripts/man.py            write man/*.1, and date the pages written by hand
+    scripts/man.py --check    write nothing; exit 1 when a page on disk would change
+
+Name, synopsis, description, options, examples and references are those of the click command;
+exit codes are those of nic.errors. A file man/prose/PAGE.mdoc adds to its page: a section
+that the page has is extended, any other one follows the options. The date is that of the
+newest release in CHANGELOG.md.
+"""
+
+import datetime
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from nic import __version__, errors
+from nic.cli.main import COMMANDS
+from nic.cli.main import main as umbrella
+
+ROOT = Path(__file__).resolve().parents[1]
+MAN = ROOT / "man"
+HAND_WRITTEN = ("nic.5", "nic-pipelines.7")
+WIDTH = 78  # columns of a source line
+# Section order of mdoc(7); sections that it does not know come before these.
+LAST = ("ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS", "SEE ALSO",
+        "STANDARDS", "CAVEATS")  # fmt: skip
+ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
+ENVIRONMENT = {
+    "NIC_MODEL_PATH": "Folders with further models, separated like those of PATH.",
+    "KERAS_BACKEND": "What Keras runs on when --backend is keras, or a GPU is asked for: "
+    "tensorflow (the default), jax or torch.",
+}
+COMMON = ("--quiet", "--verbose", "--version", "--help")
+NO_MODEL = ("completion",)  # commands that look for none
+
+Page = dict[str, list[str]]  # section title -> its lines of mdoc(7)
+
+
+def programs() -> list[str]:
+    """Every program that is installed, by pyproject.toml."""
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return list(table["project"]["scripts"])
+
+
+def command(name: str) -> click.Command:
+    """The click command of this name in nic.cli.main.COMMANDS."""
+    found: click.Command = importlib.import_module(f"nic.cli.{COMMANDS[name]}").main
+    return found
+
+
+def literal(text: str) -> str:
+    """Escape one line so that every character is shown, and copied, as it is."""
+    return _protected("".join(ESCAPES.get(character, character) for character in text))
+
+
+def unescape(line: str) -> str:
+    """Inverse of ``literal``."""
+    line = line.removeprefix(r"\&")
+    for character, escape in reversed(ESCAPES.items()):
+        line = line.replace(escape, character)
+    return line
+
+
+def prose(text: str) -> list[str]:
+    """Running text as filled lines; every sentence starts a line, as mdoc(7) wants it."""
+    text = " ".join(text.split()).replace("\\", r"\e")
+    text = re.sub(r"(?<!\w)-+(?=\W|$)|(?<!\w)--?(?=\w)|(?<=\bnic)-(?=\w)", _minus, text)
+    lines = []
+    for sentence in re.split(r"(?<=[.?!])\s+(?=[A-Z])", text):
+        lines += textwrap.wrap(sentence, WIDTH, break_on_hyphens=False, break_long_words=False)
+    return [_protected(line) for line in lines]
+
+
+def _minus(match: re.Match[str]) -> str:
+    return match[0].replace("-", r"\-")
+
+
+def _protected(line: str) -> str:
+    """The line, not taken for a request where it starts with a control character."""
+    return rf"\&{line}" if line[:1] in (".", "'") else line
+
+
+def split_help(target: click.Command) -> tuple[list[str], list[str]]:
+    r"""Paragraphs of a command's help, and the lines of its \b Examples block."""
+    text, examples = [], []
+    for paragraph in inspect.cleandoc(target.help or "").split("\n\n"):
+        if paragraph.startswith("\b\nExamples:\n"):
+            examples = textwrap.dedent("\n".join(paragraph.splitlines()[2:])).splitlines()
+        else:
+            text.append(paragraph)
+    return text, examples
+
+
+def summary(target: click.Command) -> str:
+    """The first sentence of the help, as NAME has it: no capital, no full stop."""
+    first = " ".join(split_help(target)[0][0].split())
+    return first[0].lower() + first[1:].removesuffix(".")
+
+
+def metavar(option: click.Option) -> str:
+    """What stands for the option's value; empty for a flag."""
+    if option.is_flag:
+        return ""
+    if isinstance(option.type, click.Choice):
+        return "|".join(option.type.choices)
+    return option.metavar or option.type.name.upper()
+
+
+def flags(names: list[str], value: str) -> str:
+    """Option names in mdoc(7) macros: ``Fl o , Fl -output Ar FILE``."""
+    words = " , ".join(f"Fl {name[1:]}" for name in names)
+    return f"{words} Ar {value}" if value else words
+
+
+def option_help(option: click.Option) -> str:
+    """What the option does, its range and its default."""
+    parts = [(option.help or "").strip()]
+    if not parts[0].endswith("."):
+        parts[0] += "."
+    kind, value = option.type, metavar(option)
+    if isinstance(kind, click.IntRange | click.FloatRange) and ".." not in value:
+        parts.append(f"{value} is in {kind.min}..{kind.max}.")
+    if option.show_default and not option.is_flag:
+        parts.append(f"Default: {option.default}.")
+    return " ".join(parts)
+
+
+def options(target: click.Command) -> list[click.Option]:
+    """All options of a command: its own, then those that every program has."""
+    params = target.get_params(click.Context(target))
+    own = [param for param in params if isinstance(param, click.Option)]
+    return sorted(own, key=lambda option: option.opts[-1] in COMMON)
+
+
+def synopsis(target: click.Command, invocation: str) -> Iterator[str]:
+    """The call with all its options, each in its shortest form."""
+    yield f".Nm {invocation}"
+    for option in options(target):
+        if option.opts[-1] not in COMMON[2:]:
+            short = [group[:1] for group in (option.opts, option.secondary_opts) if group]
+            yield ".Op " + " | ".join(flags(names, metavar(option)) for names in short)
+    for argument in target.params:
+        if isinstance(argument, click.Argument):
+            if isinstance(argument.type, click.Choice):
+                yield ".Cm " + " | ".join(argument.type.choices)
+            else:
+                yield ".Op Ar FILE ..."
+
+
+def option_list(target: click.Command) -> Iterator[str]:
+    """Every option with its help, as a tagged list."""
+    yield ".Bl -tag -width Ds"
+    for option in options(target):
+        groups = (option.opts, option.secondary_opts)
+        yield ".It " + " | ".join(flags(names, metavar(option)) for names in groups if names)
+        yield from prose(option_help(option))
+    yield ".El"
+
+
+def command_list() -> Iterator[str]:
+    """Every command of nic with the first sentence of its help."""
+    yield ".Bl -tag -width Ds"
+    for name in COMMANDS:
+        yield f".It Xr nic-{name} 1"
+        yield from prose(f"{summary(command(name)).capitalize()}.")
+    yield ".El"
+
+
+def environment(names: list[str]) -> Iterator[str]:
+    """The variables that matter to a command."""
+    yield ".Bl -tag -width Ds"
+    for name in names:
+        yield f".It Ev {name}"
+        yield from prose(ENVIRONMENT[name])
+    yield ".El"
+
+
+def exit_status() -> Iterator[str]:
+    """The exit codes of nic.errors, in the words of its docstrings."""
+    causes = {error.exit_code: error.__doc__ or "" for error in errors.NicError.__subclasses__()}
+    causes |= {0: "Success.", errors.NicError.exit_code: "A failure to read, write or allocate."}
+    yield ".Bl -tag -width Ds"
+    for code, cause in sorted(causes.items()):
+        yield f".It {code}"
+        yield from prose(cause)
+    yield ".El"
+
+
+def see_also(target: click.Command, page: str) -> list[str]:
+    """The references of the epilog to other pages, by section and name."""
+    found = set(re.findall(r"([\w.-]+)\((\d)\)", target.epilog or "")) - {(page, "1")}
+    lines = [f".Xr {name} {section} ," for name, section in sorted(found, key=lambda p: p[::-1])]
+    return [*lines[:-1], lines[-1].removesuffix(" ,")] if lines else []
+
+
+def display(lines: list[str]) -> list[str]:
+    """Lines that are shown as they are."""
+    return [".Bd -literal -offset indent", *map(literal, lines), ".Ed"]
+
+
+def read_prose(page: str) -> Page:
+    """The hand-written sections of a page."""
+    path = MAN / "prose" / f"{page}.mdoc"
+    sections: Page = {}
+    title = ""
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        if line.startswith(".Sh "):
+            title = line.removeprefix(".Sh ")
+            sections[title] = []
+        else:
+            sections[title].append(line)
+    return sections
+
+
+def description(target: click.Command, alias: str | None) -> Iterator[str]:
+    """The paragraphs of the help; the short first one is part of the description too."""
+    for number, paragraph in enumerate(split_help(target)[0]):
+        if number:
+            yield ".Pp"
+        yield from prose(paragraph)
+    if alias is not None:
+        yield ".Pp"
+        yield f".Nm {alias}"
+        yield "is the same program."
+
+
+def generated(page: str) -> Page:
+    """The sections of a page that the program's own help gives."""
+    name = page.removeprefix("nic-")
+    target: click.Command = umbrella if page == "nic" else command(name)
+    installed = page in programs()
+    with_network = page == "nic" or any(option.name == "backend" for option in options(target))
+    variables = ["NIC_MODEL_PATH"] * (name not in NO_MODEL) + ["KERAS_BACKEND"] * with_network
+    sections: Page = {
+        "NAME": [f".Nm {page}", f".Nd {summary(target)}"],
+        "SYNOPSIS": list(synopsis(target, page if installed else f"nic {name}")),
+        "DESCRIPTION": list(
+            description(target, f"nic {name}" if installed and page != "nic" else None)
+        ),
+        "OPTIONS": list(option_list(target)),
+        "EXIT STATUS": list(exit_status()),
+        "EXAMPLES": display(split_help(target)[1]),
+        "SEE ALSO": see_also(target, page),
+    }
+    if page == "nic":
+        sections["SYNOPSIS"] += [".Op Fl -version", ".Op Fl -help"]
+        sections["SYNOPSIS"] += [".Ar command", ".Op Ar argument ..."]
+        sections["COMMANDS"] = list(command_list())
+    if variables:
+        sections["ENVIRONMENT"] = list(environment(variables))
+    return sections
+
+
+def release_date() -> str:
+    """The date of the newest release as .Dd wants it: ``November 23, 2026``."""
+    log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    found = re.search(r"^## \[\d[^]]*\] - (\d{4}-\d\d-\d\d)$", log, re.MULTILINE)
+    if found is None:
+        raise click.ClickException("CHANGELOG.md names no release")
+    date = datetime.date.fromisoformat(found[1])
+    return f"{date:%B} {date.day}, {date.year}"
+
+
+def render(page: str) -> str:
+    """A whole page of section 1."""
+    sections = generated(page)
+    for title, lines in read_prose(page).items():
+        known = sections.setdefault(title, [])
+        known += [".Pp"] * bool(known) + lines
+    titles = [t for t in sections if t not in LAST] + [t for t in LAST if t in sections]
+    head = [
+        rf".\" Written by scripts/man.py from the program's help and man/prose/{page}.mdoc.",
+        f".Dd {release_date()}",
+        f".Dt {page.upper()} 1",
+        f".Os nic {__version__}",
+    ]
+    body = [line for title in titles for line in (f".Sh {title}", *sections[title])]
+    return "\n".join([*head, *body, ""])
+
+
+def dated(page: str) -> str:
+    """A hand-written page with the date and version of the newest release."""
+    text = (MAN / page).read_text(encoding="utf-8")
+    text = re.sub(r"^\.Dd .*$", f".Dd {release_date()}", text, count=1, flags=re.MULTILINE)
+    return re.sub(r"^\.Os .*$", f".Os nic {__version__}", text, count=1, flags=re.MULTILINE)
+
+
+def pages() -> dict[str, str]:
+    """File name -> content of every page."""
+    names = ("nic", *(f"nic-{name}" for name in COMMANDS))
+    return {f"{name}.1": render(name) for name in names} | {p: dated(p) for p in HAND_WRITTEN}
+
+
+@click.command(help=__doc__)
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 when a page would change.")
+def main(check: bool) -> None:
+    stale = False
+    for name, text in pages().items():
+        path = MAN / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale = True
+        if check:
+            click.echo(f"{path.relative_to(ROOT)} is out of date: run scripts/man.py", err=True)
+        else:
+            path.write_text(text, encoding="utf-8")
+    sys.exit(check and stale)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""What many tests start from: the installed model, photographs, and files of every stage."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from records import to_bytes
+
+from nic.models import zoo
+from nic.pipeline import Codec
+from nic.stream import Stage
+
+SHARED = Path(__file__).parents[2] / "shared"
+# What scikit-image ships in its wheel; skimage.data would look for some of them on the net.
+PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
+
+
+@pytest.fixture(scope="session")
+def model():
+    return zoo.by_name()
+
+
+@pytest.fixture(scope="session")
+def codec():
+    return Codec()
+
+
+@pytest.fixture(scope="session")
+def photographs():
+    """Real photographs, uint8 (H, W, 3), by name."""
+    folder = Path(pytest.importorskip("skimage").__file__).parent / "data"
+    paths = {name: folder / f"{name}.png" for name in PHOTOGRAPHS}
+    return {name: np.array(Image.open(path).convert("RGB")) for name, path in paths.items()}
+
+
+@pytest.fixture(scope="session")
+def pixels():
+    """A small colour picture with smooth parts, edges and noise: uint8 (45, 52, 3)."""
+    rng = np.random.default_rng(7)
+    y, x = np.mgrid[:45, :52]
+    smooth = np.stack([4 * y, 3 * x + y, 255 - 2 * (x + y)], axis=-1)
+    smooth[10:25, 20:40] = (200, 40, 90)
+    return np.clip(smooth + rng.normal(0, 6, smooth.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def stages(codec, pixels):
+    """The small picture as a stream of every stage: bytes by name."""
+    record = codec.encode(pixels, name="small")
+    made = {"latents": to_bytes(record)}
+    for stage in (Stage.SYMBOLS, Stage.CODED, Stage.PACKED):
+        record = codec.forward(record, stage)
+        made[stage.name.lower()] = to_bytes(record)
+    return made
+
+
+@pytest.fixture
+def png(tmp_path, pixels):
+    """The small picture as a file."""
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def kodak():
+    folder = SHARED / "data" / "kodak"
+    pictures = sorted(folder.glob("*.png")) if folder.is_dir() else []
+    if not pictures:
+        pytest.skip("the Kodak pictures are not in ../shared/data/kodak")
+    return pictures
