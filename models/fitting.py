@@ -68,15 +68,15 @@ def _fit_classes(
         noise = rng.uniform(0.7, 1.3, (2, *histogram.shape[:2], 1))
         noise = np.concatenate([np.ones_like(noise), noise], axis=3).repeat([1, RANKS - 1], axis=3)
         histogram = (histogram[None] * noise).reshape(-1, *histogram.shape[1:])[:count]
-        frequency = np.ones(len(histogram))
+        frequency: Floats = np.ones(len(histogram))
         for _ in range(ROUNDS):
             index_bits = -np.log2(frequency / frequency.sum())
             costs = _costs(histogram)
             maps = [
                 (block_costs(p, costs) + index_bits).argmin(axis=2).astype(np.uint8) for p in planes
             ]
-            frequency = np.bincount(np.concatenate([m.ravel() for m in maps]),
-                                    minlength=len(histogram)) + 1.0  # fmt: skip
+            every = np.concatenate([m.ravel() for m in maps])
+            frequency = np.bincount(every, minlength=len(histogram)) + np.float64(1)
             histogram = _histogram(planes, maps, len(histogram))
     costs = _costs(histogram)
     order = np.argsort((histogram * costs).sum(axis=(1, 2)) / _size(histogram))

@@ -64,7 +64,8 @@ class Prior:
 
     def naming_bits(self, which: int) -> Floats:
         """Code length of every class of set ``which`` by (west, north, class): (K, K, K)."""
-        return code_length(self.map_counts[which])[self.contexts[which]]
+        bits = code_length(self.map_counts[which])  # (M, K)
+        return np.asarray(bits[self.contexts[which]])
 
 
 def code_length(counts: Ints) -> Floats:
@@ -72,7 +73,7 @@ def code_length(counts: Ints) -> Floats:
     return np.where(counts > 0, TABLE_LOG - np.log2(counts.clip(min=1)), UNCODABLE)
 
 
-def choose(ranks: Bytes, prior: Prior, which: int) -> tuple[Bytes, float]:
+def choose(ranks: Bytes, prior: Prior, which: int) -> Bytes:
     """The class map with the shortest code under set ``which`` of a prior.
 
     The choice of every block alone comes first; then blocks change class, half of them at a
@@ -80,7 +81,7 @@ def choose(ranks: Bytes, prior: Prior, which: int) -> tuple[Bytes, float]:
     classes together (iterated conditional modes).
 
     Args: ranks: uint8 (C, h, w) symbol ranks.
-    Returns: classes uint8 (ceil(h/2), ceil(w/2)), and about the code length in bits.
+    Returns: classes uint8 (ceil(h/2), ceil(w/2)).
     """
     costs = block_costs(ranks, prior.bits[prior.tables[which][:, : len(ranks)]])
     naming = prior.naming_bits(which)  # (west, north, class)
@@ -90,9 +91,7 @@ def choose(ranks: Bytes, prior: Prior, which: int) -> tuple[Bytes, float]:
         total = costs + _naming_costs(classes, naming)
         here = squares == turn % 2
         classes[here] = total[here].argmin(axis=1)
-    best = np.take_along_axis(costs, classes[..., None], axis=2).sum()
-    west, north = _causal_neighbours(classes)
-    return classes.astype(np.uint8), float(best + naming[west, north, classes].sum())
+    return np.asarray(classes, np.uint8)
 
 
 def _causal_neighbours(classes: Classes) -> tuple[Classes, Classes]:
@@ -125,16 +124,23 @@ def block_costs(ranks: Bytes, costs: Floats) -> Floats:
     """
     count, h, w = ranks.shape
     rows, columns = -(-h // BLOCK), -(-w // BLOCK)
-    block = (np.arange(h) // BLOCK)[:, None] * columns + np.arange(w) // BLOCK  # (h, w)
-    zeros = costs[:, :, 0].sum(axis=1)  # (K,)
-    total = np.bincount(block.ravel())[:, None] * zeros  # (N, K)
-    channel, cell = np.nonzero(ranks.reshape(count, -1))
-    extra = (costs - costs[:, :, :1]).transpose(1, 2, 0)  # (C, R, K)
-    steps = extra[channel, ranks.reshape(count, -1)[channel, cell]]  # (nonzero, K)
-    where = block.ravel()[cell]
-    for k in range(len(costs)):
-        total[:, k] += np.bincount(where, weights=steps[:, k], minlength=rows * columns)
-    return total.reshape(rows, columns, -1)
+    padded = np.pad(ranks, ((0, 0), (0, -h % BLOCK), (0, -w % BLOCK)))
+    blocks = padded.reshape(count, rows, BLOCK, columns, BLOCK).transpose(1, 3, 2, 4, 0)
+    blocks = blocks.reshape(rows * columns, -1, count)  # (N, s*s, C)
+    block, cell, channel = np.nonzero(blocks)  # sorted by block
+    extra = (costs - costs[:, :, :1]).transpose(1, 2, 0).astype(np.float32)  # (C, R, K)
+    steps = extra[channel, blocks[block, cell, channel]]  # (nonzero, K)
+    busy, first = np.unique(block, return_index=True)
+    inside = np.outer(_inside(h), _inside(w)).reshape(-1, 1)
+    total = inside * costs[:, :, 0].sum(axis=1)  # (N, K)
+    if busy.size:
+        total[busy] += np.add.reduceat(steps, first, axis=0)
+    return np.asarray(total.reshape(rows, columns, -1))
+
+
+def _inside(size: int) -> Classes:
+    """How many of each block's latents along an axis are inside the plane."""
+    return np.bincount(np.arange(size) // BLOCK)
 
 
 def spread(classes: Bytes, h: int, w: int) -> Bytes:

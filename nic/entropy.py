@@ -140,15 +140,12 @@ def _with_prior(
 ) -> tuple[list[Coded], bytes]:
     """Code what gets shorter by class: the channels, and the payload of chunk M.
 
-    Of the sets of tables the two made for the rate points around the quality are tried. The
-    map is worth it only if it saves more than it takes; else all stays ``plain``.
+    The set of tables is the one made for the nearest rate point. The map is worth it only if
+    it saves more than it takes; else all stays ``plain``.
     """
     _, h, w = planes.shape
-    at = (quality - 1) / 99 * (len(prior.tables) - 1)
-    sets = {int(np.floor(at)), int(np.ceil(at))}
-    choices = {s: tables.choose(planes, prior, s) for s in sets}
-    best = min(sets, key=lambda s: choices[s][1])
-    of_block = choices[best][0]
+    best = round((quality - 1) / 99 * (len(prior.tables) - 1))
+    of_block = tables.choose(planes, prior, best)
     context = fse.causal_plane(of_block, prior.contexts[best])
     class_map = bytes([best]) + fse.encode_ctx(of_block, context, _map_bank(prior, best))
     classes = _Classes(tables.spread(of_block, h, w), prior.tables[best], _bank(prior))

@@ -47,6 +47,7 @@ def quantize(
     Raises: UsageError when an argument is out of range or the latents are not finite.
     """
     quality = quality or record.header.quality or model.default_quality
+    quality = round(quality, 2)  # what a packed header holds: the decoder must see the same
     channels = channels or record.header.channels
     if not 1 <= quality <= 100:
         raise UsageError(f"quality {quality:g} is not in 1..100")
