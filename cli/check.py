@@ -3,7 +3,7 @@
 import click
 
 from nic.cli import options
-from nic.cli.command import about, command, exit_code, fail, log
+from nic.cli.command import about, command, exit_code, fail, log, name_of
 from nic.cli.files import reading
 from nic.errors import NicError
 
@@ -13,7 +13,8 @@ from nic.errors import NicError
 def main(files: tuple[str, ...]) -> None:
     """Check that files decode to the symbols they were made from.
 
-    Checks every checksum and decodes every channel; loads no network.
+    Checks every checksum and decodes every channel. Loads no network, but the tables of the
+    model that wrote a file must be installed.
     Silent when all is well (-v says so); a damaged file is named, does not stop the others,
     and gives exit code 3.
 
@@ -31,7 +32,7 @@ def main(files: tuple[str, ...]) -> None:
         try:
             with about(path), reading(path) as source:
                 pictures = len([codec.to_symbols(record).stage for record in read_records(source)])
-            log.info("%s: sound, %d picture%s", path, pictures, "" if pictures == 1 else "s")
+            log.info("%s: sound, pictures: %d", name_of(path), pictures)
         except (NicError, OSError, MemoryError) as error:
             fail(ctx, error)
             worst = max(worst, exit_code(error))

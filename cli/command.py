@@ -52,12 +52,16 @@ def exit_code(error: BaseException) -> int:
 @contextmanager
 def about(path: str) -> Iterator[None]:
     """Put the name of the input in front of whatever goes wrong with it."""
-    name = "stdin" if path == "-" else path
     try:
         yield
     except NicError as error:
-        error.args = (f"{name}: {error}",)
+        error.args = (f"{name_of(path)}: {error}",)
         raise
+
+
+def name_of(path: str) -> str:
+    """How messages call an input."""
+    return "stdin" if path == "-" else path
 
 
 def set_verbosity(quiet: bool, verbose: bool) -> None:

@@ -17,7 +17,7 @@ from nic.stream import Record, read_records
 def reading(path: str) -> Iterator[BinaryIO]:
     """Open a file, or stdin for ``-``."""
     if path == "-":
-        yield _open(sys.stdin, "stdin").buffer
+        yield _open(sys.stdin, "closed").buffer
     else:
         with open(path, "rb") as file:
             yield file
@@ -32,10 +32,10 @@ def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
         force: replace an existing file.
     Raises: UsageError for a terminal, NicError for an existing file.
     """
-    if path is None and _open(sys.stdout, "stdout").isatty():
+    if path is None and _open(sys.stdout, "stdout: closed").isatty():
         raise UsageError("not writing binary data to a terminal; use -o FILE, or -o - to insist")
     if path is None or path == "-":
-        out = _open(sys.stdout, "stdout").buffer
+        out = _open(sys.stdout, "stdout: closed").buffer
         yield out
         out.flush()
         return
@@ -68,10 +68,10 @@ def _temporary(target: Path) -> Iterator[BinaryIO]:
         raise
 
 
-def _open(stream: TextIO | None, name: str) -> TextIO:
+def _open(stream: TextIO | None, complaint: str) -> TextIO:
     """Return the stream. Raises NicError when the program was started without it."""
     if stream is None:
-        raise NicError(f"{name} is closed")
+        raise NicError(complaint)
     return stream
 
 

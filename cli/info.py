@@ -1,12 +1,13 @@
 """nic info: what a stream holds."""
 
 import json
+from functools import partial
 from typing import Any
 
 import click
 
 from nic.cli import options
-from nic.cli.command import command
+from nic.cli.command import command, name_of
 from nic.cli.files import for_each_record
 from nic.stream import Record
 
@@ -28,11 +29,12 @@ def main(files: tuple[str, ...], as_json: bool) -> None:
     """
     from nic.info import describe
 
-    def show(record: Record) -> None:
-        facts = describe(record)
+    def show(path: str, record: Record) -> None:
+        facts = {"file": name_of(path), **describe(record)}
         click.echo(json.dumps(facts) if as_json else _text(facts))
 
-    for_each_record(files, show)
+    for path in files or ("-",):
+        for_each_record((path,), partial(show, path))
 
 
 def _text(facts: dict[str, Any]) -> str:

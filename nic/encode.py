@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import UsageError
-from nic.header import MAX_SIDE, STRIDE, Colour, Header
+from nic.header import MAX_PIXELS, MAX_SIDE, STRIDE, Colour, Header
 from nic.stream import Record, Stage
 
 Pixels = NDArray[np.uint8]  # (H, W, 3) colour or (H, W) grey
@@ -38,10 +38,10 @@ def encode(
         quality, channels: recorded for the quantizer.
         name: recorded for the tools that follow.
     Returns: a record of float32 latents (h, w, C).
-    Raises: UsageError when a side is over 2^24 pixels.
+    Raises: UsageError when there are over 2^30 pixels, or a side has over 2^24.
     """
     height, width = pixels.shape[:2]
-    if not 0 < min(height, width) <= max(height, width) <= MAX_SIDE:
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE:
         raise UsageError(f"pictures of {width}x{height} pixels cannot be coded")
     colour = Colour.GREY if pixels.ndim == 2 else Colour.RGB
     rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)

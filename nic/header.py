@@ -11,7 +11,10 @@ from typing import Any, Self
 from nic.errors import CorruptError, VersionError
 
 MAX_SIDE = 1 << 24  # pixels; bounds every size computed from a header
+MAX_PIXELS = 1 << 30  # per picture; bounds the planes that a few bytes can ask for
 MAX_CHANNELS = 255
+# What Python raises on JSON that is not a header, whatever is wrong with it.
+INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 MAX_VARINT = 9  # bytes
 QUALITY_STEPS = 100  # the packed header stores quality in hundredths
 STRIDE = 8  # pixels per latent each way
@@ -21,7 +24,7 @@ class Mode(IntEnum):
     """How one channel is coded; stored in the file, so values are never reused."""
 
     EMPTY = 0  # every symbol is zero: no payload
-    CONSTANT = 1  # one byte: the symbol
+    CONSTANT = 1  # one byte: the rank of the symbol
     RAW = 2  # five bits per symbol
     FSE = 3  # its own table, then a tANS stream
     PRIOR = 4  # a tANS stream with the model's tables, by the class of each block
@@ -86,6 +89,7 @@ class Header:
         bounds = (
             (0 < self.width <= MAX_SIDE, "width"),
             (0 < self.height <= MAX_SIDE, "height"),
+            (self.width * self.height <= MAX_PIXELS, "number of pixels"),
             (0 < self.latent_channels <= MAX_CHANNELS, "number of latent channels"),
             (0 < self.channels <= self.latent_channels, "number of channels"),
             (self.bit_depth == 8, "bit depth"),
@@ -121,19 +125,29 @@ def from_json(data: bytes) -> Header:
         low, high = table["codebook"]
         table["codebook"] = (int(low), int(high))
         table["history"] = tuple(str(stage) for stage in table["history"])
+        table["model"] = str(table["model"])
+        for name in ("model_name", "name"):
+            table[name] = None if table[name] is None else str(table[name])
         for name in ("width", "height", "channels", "bit_depth", "latent_channels"):
             table[name] = int(table[name])
         if table["quality"] is not None:
             table["quality"] = float(table["quality"])
         header = Header(**table).check()
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise CorruptError(f"the header is not valid: {error!r}") from error
     if any(channel.size < 0 for channel in header.index):
         raise CorruptError("negative payload size in the channel index")
     return header
 
 
-# The packed header, at most 23 bytes and then the index:
+# The packed header, at most 19 bytes and then the index:
 #
 #     u8      colour
 #     varint  width, height

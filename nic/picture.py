@@ -62,9 +62,9 @@ def read(data: bytes) -> Pixels:
     try:
         file = iio.imopen(io.BytesIO(data), "r", plugin="pillow")
     except DAMAGE as error:
+        if isinstance(error.__cause__, Image.DecompressionBombError):  # wrapped by imageio
+            raise UsageError(f"the picture is too large: {error.__cause__}") from error
         raise CorruptError("this is not a picture that can be read") from error
-    except Image.DecompressionBombError as error:
-        raise UsageError(f"the picture is too large: {error}") from error
     try:
         with file:
             facts = file.metadata(index=0)

@@ -101,9 +101,8 @@ def split_help(target: click.Command) -> tuple[list[str], list[str]]:
 
 
 def summary(target: click.Command) -> str:
-    """The first sentence of the help, as NAME has it: no capital, no full stop."""
-    first = " ".join(split_help(target)[0][0].split())
-    return first[0].lower() + first[1:].removesuffix(".")
+    """The first sentence of the help."""
+    return " ".join(split_help(target)[0][0].split())
 
 
 def metavar(option: click.Option) -> str:
@@ -171,7 +170,7 @@ def command_list() -> Iterator[str]:
     yield ".Bl -tag -width Ds"
     for name in COMMANDS:
         yield f".It Xr nic-{name} 1"
-        yield from prose(f"{summary(command(name)).capitalize()}.")
+        yield from prose(summary(command(name)))
     yield ".El"
 
 
@@ -240,8 +239,9 @@ def generated(page: str) -> Page:
     installed = page in programs()
     with_network = page == "nic" or any(option.name == "backend" for option in options(target))
     variables = ["NIC_MODEL_PATH"] * (name not in NO_MODEL) + ["KERAS_BACKEND"] * with_network
+    purpose = summary(target).removesuffix(".")
     sections: Page = {
-        "NAME": [f".Nm {page}", f".Nd {summary(target)}"],
+        "NAME": [f".Nm {page}", f".Nd {purpose[0].lower()}{purpose[1:]}"],
         "SYNOPSIS": list(synopsis(target, page if installed else f"nic {name}")),
         "DESCRIPTION": list(
             description(target, f"nic {name}" if installed and page != "nic" else None)
