@@ -133,14 +133,7 @@ def from_json(data: bytes) -> Header:
         if table["quality"] is not None:
             table["quality"] = float(table["quality"])
         header = Header(**table).check()
-    except (
-        ArithmeticError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except INVALID as error:
         raise CorruptError(f"the header is not valid: {error!r}") from error
     if any(channel.size < 0 for channel in header.index):
         raise CorruptError("negative payload size in the channel index")
