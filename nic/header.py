@@ -125,9 +125,9 @@ def from_json(data: bytes) -> Header:
         low, high = table["codebook"]
         table["codebook"] = (int(low), int(high))
         table["history"] = tuple(str(stage) for stage in table["history"])
-        table["model"] = str(table["model"])
-        for name in ("model_name", "name"):
-            table[name] = None if table[name] is None else str(table[name])
+        for name in ("model", "model_name", "name"):
+            if not (table[name] is None or isinstance(table[name], str)):
+                raise TypeError(f"{name} is not text")
         for name in ("width", "height", "channels", "bit_depth", "latent_channels"):
             table[name] = int(table[name])
         if table["quality"] is not None:

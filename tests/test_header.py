@@ -11,6 +11,7 @@ from records import header
 
 from nic.errors import CorruptError, NicError
 from nic.header import (
+    MAX_PIXELS,
     MAX_SIDE,
     Channel,
     Colour,
@@ -44,9 +45,10 @@ def headers(draw):
     low = draw(st.integers(-31, 0))
     entry = st.builds(Channel, st.sampled_from(Mode), st.integers(0, 1 << 30))
     index = draw(st.just([]) | st.lists(entry, min_size=channels, max_size=channels))
+    width = draw(sides)
     return Header(
-        width=draw(sides),
-        height=draw(sides),
+        width=width,
+        height=draw(st.integers(1, min(MAX_SIDE, MAX_PIXELS // width))),
         colour=draw(st.sampled_from(Colour)),
         model=draw(digits),
         channels=channels,
@@ -79,7 +81,11 @@ def test_json_is_one_line_and_shows_the_derived_fields(head):
     line = to_json(head)
     table = json.loads(line)
     assert b"\n" not in line
-    assert table["latent_shape"] == [-(-head.height // 8), -(-head.width // 8), head.latent_channels]
+    assert table["latent_shape"] == [
+        -(-head.height // 8),
+        -(-head.width // 8),
+        head.latent_channels,
+    ]
     assert [(8 - side % 8) % 8 for side in (head.height, head.width)] == table["padding"]
 
 
@@ -115,6 +121,7 @@ def test_a_json_header_lacks_no_field(field):
         ({"width": 0}, "width"),
         ({"height": MAX_SIDE + 1}, "height"),
         ({"width": -8}, "width"),
+        ({"width": 1 << 15, "height": (1 << 15) + 1}, "pixels"),
         ({"channels": 65}, "channels"),
         ({"channels": 0}, "channels"),
         ({"latent_channels": 256, "channels": 1}, "latent channels"),
