@@ -116,10 +116,10 @@ def start_as_dct(encoder: keras.Model, decoder: keras.Model, filters: NDArray[np
     # the order in which the two depth-to-space steps will lay them out again.
     split = filters[:width].reshape(width, QUARTER, HALF, QUARTER, HALF, RGB)
     split = split.transpose(0, 1, 3, 2, 4, 5).reshape(width, QUARTER**2, used)
-    inverse = 0.1 * np.array(patches).reshape(width, QUARTER**2, half)
+    inverse = 0.1 * ops.convert_to_numpy(patches).reshape(width, QUARTER**2, half)
     inverse[:, :, :used] = split
     patches.assign(inverse.reshape(patches.shape))
-    centre = 0.1 * np.array(pixels)
+    centre = 0.1 * ops.convert_to_numpy(pixels)
     centre[:, :, :used] = 0
     centre[1, 1, :used] = np.eye(used)
     pixels.assign(centre)

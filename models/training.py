@@ -78,8 +78,8 @@ class RateDistortion(keras.Model):
     def tables(self) -> dict[str, NDArray[np.float32]]:
         """The gains and steps (L, C), as the quantizer uses them."""
         return {
-            "gain": np.exp(np.array(self.log_gain) * GAIN_SPEED).astype("float32"),
-            "step": np.exp(np.array(self.log_step) * GAIN_SPEED).astype("float32"),
+            name: np.exp(ops.convert_to_numpy(log) * GAIN_SPEED).astype("float32")
+            for name, log in (("gain", self.log_gain), ("step", self.log_step))
         }
 
 

@@ -32,6 +32,10 @@ from nic.models.tables import Prior
 ZOO = Path(__file__).parent / "zoo"
 PATH_VARIABLE = "NIC_MODEL_PATH"  # further folders of models, separated like PATH
 DEFAULT = "light"
+FIELDS = frozenset(  # of model.json
+    ("name", "version", "transform", "codebook", "predicted", "default_quality", "lambdas")
+    + ("gains", "steps", "files")
+)
 
 
 @dataclass(frozen=True)
@@ -132,11 +136,16 @@ class Model:
 
 def from_folder(folder: Path) -> Model:
     """Read the model in ``folder``. Raises ModelError when its definition is damaged."""
-    data = (folder / "model.json").read_bytes()
+    path = folder / "model.json"
+    data = path.read_bytes()
     try:
-        return Model(folder, json.loads(data), hashlib.sha256(data).hexdigest())
+        definition = json.loads(data)
     except ValueError as error:
-        raise ModelError(f"{folder / 'model.json'} is damaged: {error}") from error
+        raise ModelError(f"{path} is damaged: {error}") from error
+    fields = set(definition) if isinstance(definition, dict) else set()
+    if missing := FIELDS - fields:
+        raise ModelError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
+    return Model(folder, definition, hashlib.sha256(data).hexdigest())
 
 
 def installed() -> list[Model]:

@@ -58,7 +58,9 @@ class Run:
 
     def save(self, path: Path) -> None:
         """Write the checkpoint under a temporary name, then rename: never half a file."""
-        arrays = {f"v{i:04d}": np.array(v) for i, v in enumerate(self._variables())}
+        arrays = {
+            f"v{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())
+        }
         state = json.dumps(
             {"step": self.step, "seconds": self.seconds, "rng": self.rng.bit_generator.state}
         )

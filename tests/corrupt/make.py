@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Write the broken streams of this folder, each named by its fault.
+
+    tests/corrupt/make.py [FOLDER]
+
+They are spelt out byte by byte from the drawings in nic/stream.py and nic/header.py, without
+the library, of a picture of 16x8 pixels: two latents in each of two channels.
+"""
+
+import json
+import sys
+import zlib
+from pathlib import Path
+
+MAGIC = b"\x89NIC\r\n\x1a\n"
+SYMBOLS, PACKED = b"\x21", b"\x41"  # stage and version
+END = b"E"
+HEADER = {
+    "width": 16, "height": 8, "colour": "rgb", "model": "00000000", "channels": 2,
+    "model_name": None, "bit_depth": 8, "latent_channels": 2, "codebook": [-15, 16],
+    "quality": None, "index": [], "name": None, "history": [],
+}  # fmt: skip
+DATA = bytes([0, 1, 2, 255])
+# Colour, width, height, quality, latent channels, channels, codebook, model; then the index.
+FACTS = bytes([0, 16, 8, 0, 2, 2, 0xF1, 16, 0, 0, 0, 0])
+EMPTY, CONSTANT, RAW, FSE, PRIOR = range(5)
+
+
+def number(value):
+    """An unsigned LEB128 number."""
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + number(value >> 7)
+
+
+def chunk(kind, payload, length=None, flip=0):
+    """A chunk; ``length`` claims another length, ``flip`` damages the checksum."""
+    start = kind + number(len(payload) if length is None else length)
+    checksum = zlib.crc32(start + payload) ^ flip
+    return start + payload + checksum.to_bytes(4, "little")
+
+
+def head(**changes):
+    """Chunk H in JSON."""
+    return chunk(b"H", json.dumps(HEADER | changes).encode())
+
+
+def index(*entries):
+    """Chunk H in compact form, with (size, mode) of both channels."""
+    return chunk(b"H", FACTS + b"".join(number(size << 3 | mode) for size, mode in entries))
+
+
+def packed(payload, *entries, before=b""):
+    """A whole packed record."""
+    return MAGIC + PACKED + index(*entries) + before + chunk(b"D", payload) + END
+
+
+SOUND = MAGIC + SYMBOLS + head() + chunk(b"D", DATA) + END
+SOUND_PACKED = packed(b"\x03", (0, EMPTY), (1, CONSTANT))
+
+STREAMS = {
+    "sound_symbols": SOUND,
+    "sound_packed": SOUND_PACKED,
+    "empty": b"",
+    "magic_alone": MAGIC,
+    "magic_cut": MAGIC[:5],
+    "header_cut": SOUND[:60],
+    "data_cut": SOUND[:-7],
+    "end_missing": SOUND[:-1],
+    "second_record_cut": SOUND + SOUND[:-1],
+    "trailing_garbage": SOUND + b"garbage after the end",
+    "line_ends_converted": SOUND.replace(b"\r\n", b"\n"),
+    "high_bits_stripped": bytes(byte & 127 for byte in SOUND),
+    "text": b"This is no picture.\n",
+    "png": b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+    "jpeg": b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01",
+    "version_2": MAGIC + b"\x22" + SOUND[9:],
+    "stage_0": MAGIC + b"\x01" + SOUND[9:],
+    "stage_9": MAGIC + b"\x91" + SOUND[9:],
+    "header_missing": MAGIC + SYMBOLS + chunk(b"D", DATA) + END,
+    "header_twice": MAGIC + SYMBOLS + head() + head() + chunk(b"D", DATA) + END,
+    "header_not_json": MAGIC + SYMBOLS + chunk(b"H", b"{width: 16}") + chunk(b"D", DATA) + END,
+    "header_checksum": MAGIC + SYMBOLS + chunk(b"H", json.dumps(HEADER).encode(), flip=1) + END,
+    "header_width_0": MAGIC + SYMBOLS + head(width=0) + chunk(b"D", b"") + END,
+    "header_height_negative": MAGIC + SYMBOLS + head(height=-8) + chunk(b"D", DATA) + END,
+    "header_channels_too_many": MAGIC + SYMBOLS + head(channels=3) + chunk(b"D", DATA) + END,
+    "header_codebook_too_large": MAGIC + SYMBOLS + head(codebook=[-99, 99]) + chunk(b"D", DATA),
+    "header_bit_depth_16": MAGIC + SYMBOLS + head(bit_depth=16) + chunk(b"D", DATA) + END,
+    "header_colour_unknown": MAGIC + SYMBOLS + head(colour="cmyk") + chunk(b"D", DATA) + END,
+    "data_missing": MAGIC + SYMBOLS + head() + END,
+    "data_twice": MAGIC + SYMBOLS + head() + 2 * chunk(b"D", DATA) + END,
+    "data_short": MAGIC + SYMBOLS + head() + chunk(b"D", DATA[:3]) + END,
+    "data_long": MAGIC + SYMBOLS + head() + chunk(b"D", DATA + b"\0") + END,
+    "data_checksum": MAGIC + SYMBOLS + head() + chunk(b"D", DATA, flip=0x80000000) + END,
+    "chunk_type_not_a_letter": MAGIC + SYMBOLS + head() + chunk(b"7", DATA) + END,
+    "chunk_critical_unknown": MAGIC + SYMBOLS + head() + chunk(b"Q", b"") + chunk(b"D", DATA),
+    "chunk_length_endless": MAGIC + SYMBOLS + head() + b"D" + 20 * b"\xff",
+    "chunk_length_2_to_50": MAGIC + SYMBOLS + head() + chunk(b"D", DATA, length=1 << 50),
+    "chunk_length_2_to_39": MAGIC + SYMBOLS + head() + chunk(b"D", DATA, length=1 << 39),
+    "packed_header_cut": MAGIC + PACKED + chunk(b"H", FACTS[:9]) + chunk(b"D", b"") + END,
+    "packed_header_left_over": MAGIC + PACKED + chunk(b"H", FACTS + bytes(3)) + END,
+    "packed_colour_unknown": MAGIC + PACKED + chunk(b"H", b"\x07" + FACTS[1:] + bytes(2)) + END,
+    "channel_mode_unknown": packed(b"", (0, 7), (0, EMPTY)),
+    "channel_payload_missing": packed(b"", (0, EMPTY), (1, CONSTANT)),
+    "channel_empty_with_payload": packed(b"\0", (1, EMPTY), (0, EMPTY)),
+    "channel_constant_no_symbol": packed(b"\x20", (0, EMPTY), (1, CONSTANT)),
+    "channel_raw_too_short": packed(b"\0", (1, RAW), (0, EMPTY)),
+    "channel_fse_table_cut": packed(b"\x10", (0, EMPTY), (1, FSE)),
+    "channel_fse_garbage": packed(bytes(range(200, 220)), (0, EMPTY), (20, FSE)),
+    "channel_by_class_without_map": packed(b"\x01", (0, EMPTY), (1, PRIOR)),
+    "class_map_twice": packed(b"", (0, EMPTY), (0, EMPTY), before=2 * chunk(b"M", b"\0\1")),
+    "class_map_of_unknown_model": packed(
+        b"\x01", (0, EMPTY), (1, PRIOR), before=chunk(b"M", b"\0\1")
+    ),
+}
+
+
+def main(folder):
+    """Write every stream as NAME.nic."""
+    for name, data in STREAMS.items():
+        (folder / f"{name}.nic").write_bytes(data)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)

@@ -1,0 +1,75 @@
+"""How long each stage takes on one photograph: ``pytest tests/test_benchmarks.py
+--benchmark-enable``. Without the option each runs once, as a test that it runs at all."""
+
+import io
+
+import numpy as np
+import pytest
+from records import from_bytes, to_bytes
+
+from nic import picture
+from nic.models import backend
+from nic.stream import Stage, read_records
+
+
+@pytest.fixture(scope="module")
+def source(photographs):
+    """A photograph of 512x512 pixels."""
+    return photographs["astronaut"]
+
+
+@pytest.fixture(scope="module")
+def records(codec, source):
+    """The photograph at every stage."""
+    made = {Stage.LATENTS: codec.encode(source)}
+    for stage in (Stage.SYMBOLS, Stage.CODED, Stage.PACKED):
+        made[stage] = codec.forward(made[Stage(stage - 1)], stage)
+    return made
+
+
+@pytest.fixture(scope="module")
+def networks(model):
+    return backend.load(model)
+
+
+def test_analysis(benchmark, networks, source, model):
+    values = (source / 255).astype("float32")
+    assert benchmark(networks.analysis, values).shape == (64, 64, model.channels)
+
+
+def test_synthesis(benchmark, networks, records, model):
+    latents = np.frombuffer(records[Stage.LATENTS].data, "<f4").reshape(64, 64, model.channels)
+    assert benchmark(networks.synthesis, latents).shape == (512, 512, 3)
+
+
+@pytest.mark.parametrize("target", list(Stage)[1:], ids=lambda s: s.name.lower())
+def test_forward(benchmark, codec, records, target):
+    """Quantizing, entropy encoding and packing, each alone."""
+    record = benchmark(codec.forward, records[Stage(target - 1)], target)
+    assert record.stage == target
+
+
+def test_entropy_decoding(benchmark, codec, records):
+    assert benchmark(codec.to_symbols, records[Stage.CODED]).stage == Stage.SYMBOLS
+
+
+def test_writing_and_reading_a_packed_file(benchmark, records):
+    record = benchmark(lambda: from_bytes(to_bytes(records[Stage.PACKED])))
+    assert record.stage == Stage.PACKED
+
+
+def test_from_picture_to_file(benchmark, codec, source):
+    """Everything but starting and reading the picture."""
+    packed = benchmark(lambda: to_bytes(codec.forward(codec.encode(source), Stage.PACKED)))
+    assert len(packed) < source.size / 4
+
+
+@pytest.mark.parametrize("name", ["ppm", "png"])
+def test_from_file_to_picture(benchmark, codec, records, name):
+    data = to_bytes(records[Stage.PACKED])
+
+    def decode():
+        (record,) = read_records(io.BytesIO(data))
+        return picture.write(codec.decode(record), name)
+
+    assert len(benchmark(decode)) > 10_000

@@ -1,0 +1,105 @@
+"""The broken streams of tests/corrupt: what nic says of each, and with which exit code."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+from programs import assert_fails, invoke, run
+
+FOLDER = Path(__file__).parent / "corrupt"
+TRUNCATED = "truncated: the input ends inside a record"
+
+FAULTS = {  # name -> exit code, message
+    "empty": (3, "the input is empty"),
+    "magic_alone": (3, TRUNCATED),
+    "magic_cut": (3, TRUNCATED),
+    "header_cut": (3, TRUNCATED),
+    "data_cut": (3, TRUNCATED),
+    "end_missing": (3, TRUNCATED),
+    "second_record_cut": (3, TRUNCATED),
+    "trailing_garbage": (3, "not a nic stream"),
+    "line_ends_converted": (3, "not a nic stream"),
+    "high_bits_stripped": (3, "not a nic stream"),
+    "text": (3, "not a nic stream"),
+    "png": (3, "a PNG picture, not a nic stream; encode it with nic-encode"),
+    "jpeg": (3, "a JPEG picture, not a nic stream; encode it with nic-encode"),
+    "version_2": (5, "version 2"),
+    "stage_0": (5, "stage 0"),
+    "stage_9": (5, "stage 9"),
+    "header_missing": (3, "does not start with its header"),
+    "header_twice": (5, "critical chunk 'H'"),
+    "header_not_json": (3, "header is not valid"),
+    "header_checksum": (3, "chunk H fails its checksum"),
+    "header_width_0": (3, "impossible width"),
+    "header_height_negative": (3, "impossible height"),
+    "header_channels_too_many": (3, "impossible number of channels"),
+    "header_codebook_too_large": (3, "impossible codebook"),
+    "header_bit_depth_16": (3, "impossible bit depth"),
+    "header_colour_unknown": (3, "header is not valid"),
+    "data_missing": (3, "without data"),
+    "data_twice": (5, "critical chunk 'D'"),
+    "data_short": (3, "3 bytes of data where the header says 4"),
+    "data_long": (3, "5 bytes of data where the header says 4"),
+    "data_checksum": (3, "chunk D fails its checksum"),
+    "chunk_type_not_a_letter": (3, "chunk type"),
+    "chunk_critical_unknown": (5, "critical chunk 'Q'"),
+    "chunk_length_endless": (3, "too long"),
+    "chunk_length_2_to_50": (3, "a chunk claims 1125899906842624 bytes"),
+    "chunk_length_2_to_39": (3, TRUNCATED),
+    "packed_header_cut": (3, "header ends too early"),
+    "packed_header_left_over": (3, "bytes left over"),
+    "packed_colour_unknown": (5, "colour model 7"),
+    "channel_mode_unknown": (5, "channel mode 7"),
+    "channel_payload_missing": (3, "0 bytes of data where the header says 1"),
+    "channel_empty_with_payload": (3, "channel 0 is damaged"),
+    "channel_constant_no_symbol": (3, "channel 1 is damaged"),
+    "channel_raw_too_short": (3, "channel 0 is damaged"),
+    "channel_fse_table_cut": (3, "channel 1 is damaged"),
+    "channel_fse_garbage": (3, "channel 1 is damaged"),
+    "channel_by_class_without_map": (3, "class map is missing"),
+    "class_map_twice": (5, "critical chunk 'M'"),
+    "class_map_of_unknown_model": (4, "model 00000000"),
+}
+SOUND = ("sound_symbols", "sound_packed")
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_named_with_its_exit_code(name):
+    path = FOLDER / f"{name}.nic"
+    code, message = FAULTS[name]
+    assert_fails(invoke("test", path), code, f"{name}.nic: ", message)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_no_later_tool_makes_anything_of_it(name, tmp_path):
+    """Whatever it finds first: the fault, or that nobody has the model."""
+    for tool in ("decode", "pack"):
+        target = tmp_path / "out.png"
+        result = invoke(tool, FOLDER / f"{name}.nic", "-o", target)
+        assert_fails(result, result.code, f"{name}.nic: ")
+        assert result.code in (2, 3, 4, 5)
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_the_streams_they_are_made_from_are_sound(name):
+    """So that each is refused for its fault, not for something that all have in common."""
+    result = invoke("test", FOLDER / f"{name}.nic")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_the_installed_program_says_the_same():
+    for name in ("empty", "data_checksum", "version_2"):
+        code, message = FAULTS[name]
+        assert_fails(run("nic", "test", FOLDER / f"{name}.nic"), code, message)
+
+
+def test_every_stream_has_its_row_and_is_what_the_script_makes(tmp_path):
+    spec = importlib.util.spec_from_file_location("make", FOLDER / "make.py")
+    make = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(make)
+    make.main(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {p.name for p in FOLDER.glob("*.nic")}
+    assert {p.stem for p in tmp_path.iterdir()} == {*FAULTS, *SOUND}
+    for path in tmp_path.iterdir():
+        assert (FOLDER / path.name).read_bytes() == path.read_bytes(), path.name

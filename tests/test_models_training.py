@@ -1,0 +1,173 @@
+"""Training: it lowers the loss on every backend, resumes exactly, and exports what it trained."""
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+
+from nic import predict  # noqa: E402
+from nic.models import training, zoo  # noqa: E402
+from nic.models.config import ModelConfig, load_config  # noqa: E402
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+TINY = """
+name = "tiny"
+[transform]
+latents = 12
+width = 12
+analysis_blocks = 1
+synthesis_blocks = 1
+half_width = 12
+[rate]
+lambdas = [0.0018, 0.013, 0.05]
+classes = 4
+[training]
+batch = 4
+patch = 32
+learning_rate = 2e-3
+final_learning_rate = 1e-3
+decay_from = 0.999
+prefixes = [4, 8]
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A tiny configuration, and a folder of synthetic pictures."""
+    root = tmp_path_factory.mktemp("training")
+    (root / "tiny.toml").write_text(TINY)
+    (root / "pictures").mkdir()
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :72]
+    for i in range(6):
+        waves = [np.sin(x * a + y * b + c) for a, b, c in rng.uniform(-0.4, 0.4, (3, 3))]
+        noise = rng.normal(0, 4, (64, 72, 3))
+        picture = np.clip(128 + 90 * np.stack(waves, -1) + noise, 0, 255).astype(np.uint8)
+        Image.fromarray(picture).save(root / "pictures" / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="module")
+def script():
+    """scripts/train.py as a module."""
+    spec = importlib.util.spec_from_file_location("train", SCRIPTS / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def start(folder, script):
+    """A function that makes a fresh run of the tiny configuration."""
+    from nic.models.data import load_pictures
+
+    pictures = load_pictures(folder / "pictures", 32)
+    return lambda: script.Run(load_config(folder / "tiny.toml"), pictures)
+
+
+def weights(run):
+    variables = (*run.model.variables, *run.optimizer.variables)
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_the_loss_falls_on_every_installed_backend(folder, tmp_path, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    command = [sys.executable, SCRIPTS / "train.py", "--config", folder / "tiny.toml",
+               "--data", folder / "pictures", "--out", tmp_path, "--steps", "120",
+               "--report", "30"]  # fmt: skip
+    environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
+    result = subprocess.run(command, env=environment, capture_output=True)
+    assert result.returncode == 0, result.stderr.decode()
+    reports = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [report["step"] for report in reports] == [30, 60, 90, 120]
+    assert reports[-1]["loss"] < reports[0]["loss"]
+    assert (tmp_path / "checkpoint.npz").exists()
+
+
+def test_a_resumed_run_equals_one_without_a_break(start, script, tmp_path):
+    """Weights, averages, optimizer state and random numbers: to the last bit but rounding."""
+    whole = start()
+    whole_out, broken_out = tmp_path / "whole", tmp_path / "broken"
+    whole_out.mkdir()
+    broken_out.mkdir()
+    script.train(whole, whole_out, math.inf, 8, report=8, save=1)
+    first = start()
+    script.train(first, broken_out, math.inf, 4, report=8, save=1)
+    second = start()
+    second.load(broken_out / "checkpoint.npz")
+    assert second.step == 4
+    script.train(second, broken_out, math.inf, 8, report=8, save=1)
+    for a, b in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+    assert any((a != b).any() for a, b in zip(weights(first), weights(second), strict=True))
+
+
+def test_the_same_seed_starts_the_same_run(start):
+    for a, b in zip(weights(start()), weights(start()), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_learning_rate_is_constant_then_a_half_cosine(script):
+    config = ModelConfig("x", *(None, None), script.TrainingConfig(decay_from=0.5)).training
+    at = [script.learning_rate(config, p) for p in (0, 0.25, 0.5, 0.75, 1, 1.5)]
+    high, low = config.learning_rate, config.final_learning_rate
+    assert at == pytest.approx([high, high, high, (high + low) / 2, low, low])
+
+
+def test_training_predicts_as_the_quantizer_does():
+    """The float detector on integers, against the closed loop of the codec without overflow."""
+    planes = np.random.default_rng(1).integers(-5, 6, (3, 9, 7), np.int32)
+    found = np.array(training.median_edge(planes.transpose(1, 2, 0)[None].astype("float32")))[0]
+    symbols = predict.residuals(planes, training.CODEBOOK)
+    np.testing.assert_array_equal(planes - found.transpose(2, 0, 1), symbols)
+
+
+def test_batches_hold_what_the_model_takes(start):
+    run = start()
+    inputs, lambdas = next(run.feed)
+    assert inputs["picture"].shape == (4, 32, 32, 3)
+    assert 0 <= inputs["picture"].min() <= inputs["picture"].max() <= 1
+    np.testing.assert_allclose(inputs["level"].sum(axis=1), 1, rtol=1e-6)
+    assert set(np.unique(inputs["mask"])) <= {0, 1}
+    assert ((lambdas >= 0.0018 * 0.999) & (lambdas <= 0.05 * 1.001)).all()
+
+
+def test_dropping_channels_costs_fidelity_and_saves_bits(start):
+    run = start()
+    inputs, _ = next(run.feed)
+    whole = np.array(run.model(inputs | {"mask": np.ones((4, 12), "float32")}))
+    few = np.ones((4, 12), "float32")
+    few[:, 3:] = 0
+    part = np.array(run.model(inputs | {"mask": few}))
+    assert (part[:, 0] < whole[:, 0]).all()
+    assert (part[:, 1] > whole[:, 1]).all()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="LiteRT needs TensorFlow")
+def test_an_exported_model_codes_on_both_backends(start, tmp_path, monkeypatch):
+    """What was trained is what is installed: a tiny model, from its run to a picture."""
+    from nic.models.export import export
+    from nic.pipeline import Codec
+
+    export(start().model, tmp_path / "zoo" / "tiny-1", version=1)
+    monkeypatch.setenv(zoo.PATH_VARIABLE, str(tmp_path / "zoo"))
+    model = zoo.by_name("tiny-1")
+    assert (model.channels, model.codebook, model.predicted) == (12, (-15, 16), (0, 1, 2))
+    source = np.random.default_rng(2).integers(0, 256, (19, 27, 3), np.uint8)
+    pictures = []
+    for backend in ("litert", "keras"):
+        codec = Codec("tiny", backend, "cpu")
+        pictures.append(codec.decode(codec.encode(source)).astype(int))
+    assert pictures[0].shape == source.shape
+    assert np.abs(pictures[0] - pictures[1]).max() <= 1
