@@ -32,10 +32,10 @@ from nic.models.tables import Prior
 ZOO = Path(__file__).parent / "zoo"
 PATH_VARIABLE = "NIC_MODEL_PATH"  # further folders of models, separated like PATH
 DEFAULT = "light"
-FIELDS = frozenset(  # of model.json
-    ("name", "version", "transform", "codebook", "predicted", "default_quality", "lambdas")
-    + ("gains", "steps", "files")
-)
+FIELDS = {  # of model.json
+    *("name", "version", "transform", "codebook", "predicted", "default_quality", "lambdas"),
+    *("gains", "steps", "files"),
+}
 
 
 @dataclass(frozen=True)
