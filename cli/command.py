@@ -22,11 +22,17 @@ class Command(click.Command):
         """Run the command; see ``click.Command.invoke``."""
         if hasattr(signal, "SIGPIPE"):  # die quietly when the reader goes, as cat does
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, _stop)
         try:
             return super().invoke(ctx)
         except (NicError, OSError, MemoryError) as error:
             fail(ctx, error)
             ctx.exit(exit_code(error))
+
+
+def _stop(number: int, _: object) -> None:
+    """End as after an exception, so that temporary files are removed."""
+    raise SystemExit(128 + number)
 
 
 def fail(ctx: click.Context, error: BaseException) -> None:

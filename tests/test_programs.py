@@ -175,7 +175,7 @@ def test_a_failure_with_force_leaves_the_old_file(stages, tmp_path):
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_no_output_file(stages, tmp_path, end):
-    """Nothing under the output's name; on SIGINT nothing at all."""
+    """Not even a temporary one."""
     process = start("nic-pack", "-o", tmp_path / "a.nic")
     process.stdin.write(stages["coded"])
     process.stdin.flush()
@@ -186,8 +186,7 @@ def test_an_interrupt_leaves_no_output_file(stages, tmp_path, end):
     process.send_signal(end)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    assert not (tmp_path / "a.nic").exists()
-    assert end != signal.SIGINT or not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["nic-encode", *TOOLS, "nic-decode"])
