@@ -1,6 +1,7 @@
 """What all programs share: how they start, fail and log."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -27,7 +28,17 @@ class Command(click.Command):
             return super().invoke(ctx)
         except (NicError, OSError, MemoryError) as error:
             fail(ctx, error)
+            _drop_pending_output()
             ctx.exit(exit_code(error))
+
+
+def _drop_pending_output() -> None:
+    """After a full disk: Python writes stdout once more at its exit, and would complain again."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _stop(number: int, _: object) -> None:

@@ -88,7 +88,8 @@ def test_keras_is_named_in_models_alone():
 def modules_of(*args, data):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("KERAS")}
     command = [sys.executable, "-c", PROBE, *args]
-    result = subprocess.run(command, input=data, capture_output=True, env=environment)
+    settings = {"env": environment, "cwd": ROOT / "tests"}  # in ROOT, ./nic would be imported
+    result = subprocess.run(command, input=data, capture_output=True, **settings)
     assert result.returncode == 0, result.stderr.decode()
     return set(json.loads(result.stderr.decode().splitlines()[-1]))
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from nic.errors import ModelError
 from nic.models import zoo
 from nic.models.config import RateConfig, TransformConfig, load_config
+
+ROOT = Path(__file__).parents[1]
 
 
 def test_a_model_is_known_by_the_hash_of_its_definition(model):
@@ -97,7 +100,7 @@ def test_a_model_without_a_card_has_an_empty_one(model, tmp_path):
 
 def test_the_default_configuration_is_that_of_the_code():
     """models/configs/light.toml spells out the defaults; neither may drift."""
-    config = load_config(zoo.ZOO.parent / "configs" / "light.toml")
+    config = load_config(ROOT / "models" / "configs" / "light.toml")
     assert config.name == "light"
     assert config.transform == TransformConfig()
     assert config.rate == RateConfig()
