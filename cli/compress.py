@@ -39,10 +39,10 @@ def main(
       nic compress < a.png | ssh host 'cat > a.nic'
     """
     from nic import picture
-    from nic.cli.network import codec
+    from nic.pipeline import Codec
     from nic.stream import Stage, write_record
 
-    run = codec(**network)
+    run = Codec(**network)
 
     def compress(source: str, target: str | None) -> None:
         with reading(source) as file:

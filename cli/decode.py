@@ -33,9 +33,9 @@ def main(
       nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
     """
     from nic import picture
-    from nic.cli.network import codec
+    from nic.pipeline import Codec
 
-    run = codec(**network)
+    run = Codec(**network)
     named = output is not None and output != "-"
     name = picture_format or (picture.format_of(str(output)) if named else "png")
     done = 0

@@ -37,10 +37,10 @@ def main(
       nic decompress < a.nic | display
     """
     from nic import picture
-    from nic.cli.network import codec
+    from nic.pipeline import Codec
     from nic.stream import read_records
 
-    run = codec(**network)
+    run = Codec(**network)
 
     def decompress(source: str, target: str | None) -> None:
         named = target is not None and target != "-"

@@ -36,10 +36,10 @@ def main(
       nic-encode -q 80 a.png b.png | nic-pack -o both.nic
     """
     from nic import picture
-    from nic.cli.network import codec
+    from nic.pipeline import Codec
     from nic.stream import write_record
 
-    run = codec(**network)
+    run = Codec(**network)
     with writing(output, force) as out:
         for path in files or ("-",):
             with about(path), reading(path) as source:

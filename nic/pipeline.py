@@ -2,7 +2,8 @@
 
 from nic import encode, entropy, pack, quantize
 from nic.errors import UsageError
-from nic.models import backend, zoo
+from nic.models import backend as backends
+from nic.models import zoo
 from nic.models.tables import Prior
 from nic.picture import Pixels
 from nic.stream import Record, Stage
@@ -24,20 +25,20 @@ class Codec:
     """The models and networks that a run has needed so far, each loaded once.
 
     Args: model: name for encoding; decoding goes by what the stream says.
-        chosen_backend, device: as in ``nic.models.backend.load``.
+        backend, device: as in ``nic.models.backend.load``.
     """
 
     def __init__(
         self,
         model: str = zoo.DEFAULT,
-        chosen_backend: backend.Name = "auto",
+        backend: backends.Name = "auto",
         device: str = "auto",
     ) -> None:
         self._name = model
-        self._backend = chosen_backend
+        self._backend = backend
         self._device = device
         self._models: dict[str, zoo.Model] = {}
-        self._transforms: dict[str, backend.Backend] = {}
+        self._transforms: dict[str, backends.Backend] = {}
 
     def encode(
         self,
@@ -47,7 +48,9 @@ class Codec:
         name: str | None = None,
     ) -> Record:
         """Analysis of one picture: see ``nic.encode.encode``."""
-        model = self._models.setdefault(self._name, zoo.by_name(self._name))
+        if self._name not in self._models:
+            self._models[self._name] = zoo.by_name(self._name)
+        model = self._models[self._name]
         if channels is not None and channels > model.channels:
             raise UsageError(f"{channels} channels asked of {model.channels}")
         self._models.setdefault(model.id, model)
@@ -106,7 +109,7 @@ class Codec:
             raise UsageError(f"the stream has latents that model {model.name} does not make")
         return model
 
-    def _transform(self, model: zoo.Model) -> backend.Backend:
+    def _transform(self, model: zoo.Model) -> backends.Backend:
         if model.id not in self._transforms:
-            self._transforms[model.id] = backend.load(model, self._backend, self._device)
+            self._transforms[model.id] = backends.load(model, self._backend, self._device)
         return self._transforms[model.id]

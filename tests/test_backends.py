@@ -18,7 +18,7 @@ needs_keras = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def keras_codec():
-    return Codec(chosen_backend="keras", device="cpu")
+    return Codec(backend="keras", device="cpu")
 
 
 @needs_keras
