@@ -94,7 +94,8 @@ class ClassPrior(keras.layers.Layer):
     ) -> keras.KerasTensor:
         """One-hot class (B, N, K) of every block, by least code length; no gradient."""
         magnitude = self._blocks(ops.abs(symbols))[..., None]
-        above = ops.cast(magnitude >= np.asarray(THRESHOLDS, "float32"), "float32")
+        thresholds = ops.convert_to_tensor(np.asarray(THRESHOLDS, "float32"))
+        above = ops.cast(magnitude >= thresholds, "float32")
         above = ops.sum(above, axis=2)  # (B, N, C, T)
         _, n, c, t = ops.shape(above)
         steps = table[..., 1:] - table[..., :-1]  # (B, K, C, T)

@@ -61,7 +61,7 @@ class RateDistortion(keras.Model):
         kept = mask[:, None, None]  # (B, 1, 1, C)
         scaled = self.analysis(picture) * self._per_channel(self.log_gain, level) * kept
         rounded = scaled + ops.stop_gradient(ops.round(scaled) - scaled)
-        prediction = median_edge(rounded) * self.predicted
+        prediction = median_edge(rounded) * ops.convert_to_tensor(self.predicted)
         symbols = ops.clip(rounded - prediction, *CODEBOOK)
         noise = keras.random.uniform(ops.shape(scaled), -0.5, 0.5, seed=self.noise)
         bits = self.prior(scaled + noise - prediction, symbols, level, mask)
