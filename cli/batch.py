@@ -3,12 +3,13 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
 
-from nic.cli.command import about, exit_code, fail
-from nic.errors import NicError, UsageError
+from nic.cli.command import attempt
+from nic.errors import UsageError
 
 
 def run_batch(
@@ -22,7 +23,6 @@ def run_batch(
 
     A target is None for stdout. Raises UsageError when the outputs cannot be told apart.
     """
-    ctx = click.get_current_context()
     sources = files or ("-",)
     if output is not None and (len(sources) > 1 or output_dir is not None):
         raise UsageError("-o names one output: give one FILE and no --output-dir")
@@ -33,14 +33,9 @@ def run_batch(
     worst = 0
     with _progress(len(sources)) as advance:
         for source, target in zip(sources, targets, strict=True):
-            try:
-                with about(source):
-                    convert(source, target)
-            except (NicError, OSError, MemoryError) as error:
-                fail(ctx, error)
-                worst = max(worst, exit_code(error))
+            worst = max(worst, attempt(source, partial(convert, source, target)))
             advance()
-    ctx.exit(worst)
+    click.get_current_context().exit(worst)
 
 
 def keep_or_remove(source: str, target: str | None, keep: bool) -> None:

@@ -1,11 +1,12 @@
 """nic test: are these files sound?"""
 
+from functools import partial
+
 import click
 
 from nic.cli import options
-from nic.cli.command import about, command, exit_code, fail, log, name_of
+from nic.cli.command import attempt, command, log, name_of
 from nic.cli.files import reading
-from nic.errors import NicError
 
 
 @command("test", epilog="See also: nic-info(1), nic(5), nic(1).")
@@ -26,14 +27,12 @@ def main(files: tuple[str, ...]) -> None:
     from nic.pipeline import Codec
     from nic.stream import read_records
 
-    ctx = click.get_current_context()
-    codec, worst = Codec(), 0
-    for path in files or ("-",):
-        try:
-            with about(path), reading(path) as source:
-                pictures = len([codec.to_symbols(record).stage for record in read_records(source)])
-            log.info("%s: sound, pictures: %d", name_of(path), pictures)
-        except (NicError, OSError, MemoryError) as error:
-            fail(ctx, error)
-            worst = max(worst, exit_code(error))
-    ctx.exit(worst)
+    codec = Codec()
+
+    def check(path: str) -> None:
+        with reading(path) as source:
+            pictures = len([codec.to_symbols(record).stage for record in read_records(source)])
+        log.info("%s: sound, pictures: %d", name_of(path), pictures)
+
+    codes = [attempt(path, partial(check, path)) for path in files or ("-",)]
+    click.get_current_context().exit(max(codes))

@@ -15,6 +15,8 @@ from nic.errors import NicError
 
 log = logging.getLogger("nic")
 
+EXPECTED = (NicError, OSError, MemoryError)  # failures that are not ours to repair
+
 
 class Command(click.Command):
     """A click command that turns every expected failure into one line and an exit code."""
@@ -26,7 +28,7 @@ class Command(click.Command):
         signal.signal(signal.SIGTERM, _stop)
         try:
             return super().invoke(ctx)
-        except (NicError, OSError, MemoryError) as error:
+        except EXPECTED as error:
             fail(ctx, error)
             _drop_pending_output()
             ctx.exit(exit_code(error))
@@ -74,6 +76,17 @@ def about(path: str) -> Iterator[None]:
     except NicError as error:
         error.args = (f"{name_of(path)}: {error}",)
         raise
+
+
+def attempt(path: str, act: Callable[[], None]) -> int:
+    """Do something with an input; the exit code. A failure is printed and stops nothing else."""
+    try:
+        with about(path):
+            act()
+    except EXPECTED as error:
+        fail(click.get_current_context(), error)
+        return exit_code(error)
+    return 0
 
 
 def name_of(path: str) -> str:

@@ -37,7 +37,7 @@ def main(
 
     run = Codec(**network)
     named = output is not None and output != "-"
-    name = picture_format or (picture.format_of(str(output)) if named else "png")
+    name = picture_format or picture.format_of(output)
     done = 0
     with writing(output, force) as out:
 

@@ -44,7 +44,7 @@ def main(
 
     def decompress(source: str, target: str | None) -> None:
         named = target is not None and target != "-"
-        name = picture_format or (picture.format_of(str(target)) if named else "png")
+        name = picture_format or picture.format_of(target)
         with reading(source) as file, writing(target, force) as out:
             for count, record in enumerate(read_records(file)):
                 if named and count:

@@ -26,13 +26,8 @@ def export(trained: RateDistortion, folder: Path, version: int) -> None:
     which LiteRT models are converted from.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    trained.balance()
     tables = trained.tables()
-    # Gain and step are trained apart, so a latent does not come back as it was, but scaled by
-    # their product, much the same at every rate point. Moved into the analysis transform,
-    # latents that were never quantized are what the synthesis transform expects.
-    scale = tables["gain"][-1] * tables["step"][-1]  # (C,)
-    for variable in trained.analysis.get_layer("latents").weights:
-        variable.assign(variable * scale)
     both = {"analysis": trained.analysis, "synthesis": trained.synthesis}
     weights = {
         f"{name}/{variable.path}": keras.ops.convert_to_numpy(variable)
@@ -50,7 +45,7 @@ def export(trained: RateDistortion, folder: Path, version: int) -> None:
         "predicted": trained.config.rate.predicted,
         "default_quality": DEFAULT_QUALITY,
         "lambdas": trained.config.rate.lambdas,
-        "gains": (tables["gain"] / scale).tolist(),
+        "gains": tables["gain"].tolist(),
         "steps": tables["step"].tolist(),
     }
     _write(definition, folder)

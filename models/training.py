@@ -75,6 +75,18 @@ class RateDistortion(keras.Model):
     def _per_channel(self, log: keras.Variable, level: keras.KerasTensor) -> keras.KerasTensor:
         return ops.exp(ops.matmul(level, log * GAIN_SPEED))[:, None, None]
 
+    def balance(self) -> None:
+        """Make gain times step 1 at the highest rate point, in place; codes are as before.
+
+        Gain and step are trained apart, so a latent does not come back as it was, but scaled
+        by their product, much the same at every rate point. Moved into the analysis transform,
+        latents that were never quantized are what the synthesis transform expects.
+        """
+        log_scale = (self.log_gain + self.log_step)[-1] * GAIN_SPEED  # (C,)
+        for variable in self.analysis.get_layer("latents").weights:
+            variable.assign(variable * ops.exp(log_scale))
+        self.log_gain.assign(self.log_gain - log_scale / GAIN_SPEED)
+
     def tables(self) -> dict[str, NDArray[np.float32]]:
         """The gains and steps (L, C), as the quantizer uses them."""
         return {

@@ -21,6 +21,7 @@ from nic.models.tables import Prior
 from nic.stream import Record, Stage
 
 RAW_BITS = 5  # a codebook has at most 32 values
+MIDDLE_QUALITY = 50.0  # for symbols that do not say theirs
 
 Bytes = NDArray[np.uint8]
 Coded = tuple[Mode, bytes]
@@ -36,7 +37,9 @@ def encode(record: Record, prior: Prior | None = None) -> Record:
     plain = [_encode_channel(plane.ravel()) for plane in planes]
     class_map = b""
     if prior is not None:
-        plain, class_map = _with_prior(planes, plain, prior, record.header.quality or 50)
+        plain, class_map = _with_prior(
+            planes, plain, prior, record.header.quality or MIDDLE_QUALITY
+        )
     index = tuple(Channel(mode, len(payload)) for mode, payload in plain)
     header = record.header.after("entropy", index=index)
     data = b"".join(payload for _, payload in plain)

@@ -36,8 +36,10 @@ DEEP_PNG = b"\x89PNG\x10"  # signature and bits per sample; Pillow reads 16-bit 
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "pgm": "ppm", "pnm": "ppm"}
 
 
-def format_of(path: str) -> str:
-    """The output format that a file name asks for. Raises UsageError."""
+def format_of(path: str | None) -> str:
+    """The output format that a file name asks for; PNG on stdout. Raises UsageError."""
+    if path is None or path == "-":
+        return "png"
     suffix = PurePath(path).suffix.lower().removeprefix(".")
     name = ALIASES.get(suffix, suffix)
     if name not in FORMATS:
