@@ -74,15 +74,19 @@ class ModelConfig:
     rate: RateConfig
     training: TrainingConfig
 
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from a TOML or JSON table. Raises ValueError on a key that is not a field."""
+        if unknown := set(table) - {"name", "transform", "rate", "training"}:
+            raise ValueError(f"unknown keys {sorted(unknown)}")
+        return cls(
+            name=str(table["name"]),
+            transform=TransformConfig.from_table(table.get("transform", {})),
+            rate=RateConfig.from_table(table.get("rate", {})),
+            training=TrainingConfig.from_table(table.get("training", {})),
+        )
+
 
 def load_config(path: Path) -> ModelConfig:
     """Read a TOML config. Raises OSError, tomllib.TOMLDecodeError or ValueError."""
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    if unknown := set(table) - {"name", "transform", "rate", "training"}:
-        raise ValueError(f"{path}: unknown keys {sorted(unknown)}")
-    return ModelConfig(
-        name=str(table["name"]),
-        transform=TransformConfig.from_table(table.get("transform", {})),
-        rate=RateConfig.from_table(table.get("rate", {})),
-        training=TrainingConfig.from_table(table.get("training", {})),
-    )
+    return ModelConfig.from_table(tomllib.loads(path.read_text(encoding="utf-8")))

@@ -87,6 +87,34 @@ class RateDistortion(keras.Model):
             variable.assign(variable * ops.exp(log_scale))
         self.log_gain.assign(self.log_gain - log_scale / GAIN_SPEED)
 
+    def start_from(self, other: "RateDistortion") -> None:
+        """Copy what ``other`` has learned, in place; a network grows this way.
+
+        Blocks that only this model has keep their own start, near the identity. Rate points
+        may differ: gains, steps and the prior's levels are interpolated over log lambda, or
+        continued along their last slope. Everything else must have the same shapes.
+        """
+        for own, learned in zip(self._parts(), other._parts(), strict=True):
+            known = {variable.path: variable for variable in learned}
+            for variable in own:
+                if variable.path in known:
+                    variable.assign(self._at_rate_points(known[variable.path], other.config))
+
+    def _parts(self) -> list[list[keras.Variable]]:
+        """The variables by part; their paths are unique within a part only."""
+        parts = [part.weights for part in (self.analysis, self.synthesis, self.prior)]
+        return [*parts, [self.log_gain, self.log_step]]
+
+    def _at_rate_points(self, variable: keras.Variable, config: ModelConfig) -> NDArray[Any]:
+        """The values of a variable of a model with other rate points, for those of this one."""
+        value = ops.convert_to_numpy(variable)
+        if variable.path.rpartition("/")[2] not in ("log_gain", "log_step", "level", "frequency"):
+            return value
+        known, wanted = np.log(config.rate.lambdas), np.log(self.config.rate.lambdas)
+        first = np.clip(np.searchsorted(known, wanted) - 1, 0, len(known) - 2)
+        share = (wanted - known[first]) / (known[first + 1] - known[first])
+        return value[first] + share[:, None] * (value[first + 1] - value[first])
+
     def tables(self) -> dict[str, NDArray[np.float32]]:
         """The gains and steps (L, C), as the quantizer uses them."""
         return {

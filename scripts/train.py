@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """Train a model family: rate-distortion loss, EMA, cosine decay, exact resume.
 
-    scripts/train.py --config models/configs/light.toml --data FOLDER --out runs/light --minutes 60
+    scripts/train.py --config models/configs/light.toml --data FOLDER --out runs/light \\
+        --minutes 60 [--start models/checkpoints/light.npz]
 
 Runs on any Keras backend (KERAS_BACKEND=tensorflow|jax|torch). The learning rate follows the
 share of the budget that is spent: --minutes of training time, or --steps. Running the same
 command again goes on from the checkpoint in --out; a larger budget continues the schedule.
+A fresh run can start from the averaged weights of another family's checkpoint, which may have
+fewer blocks and other rate points.
 Progress is one line on stderr and one JSON object per report in OUT/metrics.jsonl.
 """
 
@@ -14,6 +17,7 @@ import math
 import os
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +66,12 @@ class Run:
             f"v{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(self._variables())
         }
         state = json.dumps(
-            {"step": self.step, "seconds": self.seconds, "rng": self.rng.bit_generator.state}
+            {
+                "config": asdict(self.config),
+                "step": self.step,
+                "seconds": self.seconds,
+                "rng": self.rng.bit_generator.state,
+            }
         )
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as out:
@@ -74,9 +83,27 @@ class Run:
         with np.load(path) as arrays:
             for i, variable in enumerate(self._variables()):
                 variable.assign(arrays[f"v{i:04d}"])
-            state = json.loads(str(arrays["state"]))
+        state = checkpoint_state(path)
         self.step, self.seconds = state["step"], state["seconds"]
         self.rng.bit_generator.state = state["rng"]
+
+
+def checkpoint_state(path: Path) -> dict[str, Any]:
+    """Configuration, step, seconds and random state of a checkpoint."""
+    with np.load(path) as arrays:
+        state: dict[str, Any] = json.loads(str(arrays["state"]))
+    return state
+
+
+def averaged(path: Path) -> training.RateDistortion:
+    """The model of a checkpoint, of whatever configuration, with its averaged weights."""
+    config = ModelConfig.from_table(checkpoint_state(path)["config"])
+    size = config.training.patch
+    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
+    run = Run(config, [noise])  # the start, measured on it, is overwritten by the checkpoint
+    run.load(path)
+    run.optimizer.finalize_variable_values(run.model.trainable_variables)
+    return run.model
 
 
 def _bpp(_: Any, rate_distortion: Any) -> Any:
@@ -132,13 +159,19 @@ def train(run: Run, out: Path, minutes: float, steps: int, report: int, save: fl
 @click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--start",
+    type=click.Path(exists=True, path_type=Path),
+    help="Checkpoint to start a fresh run from.",
+)
 @click.option("--minutes", type=float, default=math.inf, help="Budget of training time.")
 @click.option("--steps", type=int, default=sys.maxsize, help="Budget of steps.")
 @click.option("--report", type=int, default=200, show_default=True, help="Steps per report.")
 @click.option("--save", type=float, default=3.0, show_default=True, help="Minutes per checkpoint.")
 def main(
-    config_path: Path, data: Path, out: Path, minutes: float, steps: int, report: int, save: float
-) -> None:
+    config_path: Path, data: Path, out: Path, start: Path | None,
+    minutes: float, steps: int, report: int, save: float,
+) -> None:  # fmt: skip
     if minutes == math.inf and steps == sys.maxsize:
         raise click.UsageError("give a budget: --minutes or --steps")
     config = load_config(config_path)
@@ -146,6 +179,8 @@ def main(
     run = Run(config, load_pictures(data, config.training.patch))
     if (out / "checkpoint.npz").exists():
         run.load(out / "checkpoint.npz")
+    elif start is not None:
+        run.model.start_from(averaged(start))
     train(run, out, minutes, steps, report, save)
 
 

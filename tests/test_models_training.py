@@ -6,6 +6,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -171,3 +172,25 @@ def test_an_exported_model_codes_on_both_backends(start, tmp_path, monkeypatch):
         pictures.append(codec.decode(codec.encode(source)).astype(int))
     assert pictures[0].shape == source.shape
     assert np.abs(pictures[0] - pictures[1]).max() <= 1
+
+
+def test_a_larger_model_starts_as_the_smaller_one(start, folder):
+    """Same pictures, more blocks and other rate points: what was learned is still there."""
+    small = start().model
+    table = asdict(small.config)
+    table["transform"] |= {"analysis_blocks": 2, "synthesis_blocks": 3}
+    table["rate"] |= {"lambdas": [0.0018, 0.013, 0.05, 0.2]}
+    config = ModelConfig.from_table(table)
+    rng = np.random.default_rng(0)
+    patches = rng.integers(0, 256, (4, 32, 32, 3), np.uint8)
+    large = training.RateDistortion(config, patches)
+    picture = patches.astype("float32") / 255
+    untouched = keras.ops.convert_to_numpy(large.analysis(picture))
+    large.start_from(small)
+    expected = keras.ops.convert_to_numpy(small.analysis(picture))
+    found = keras.ops.convert_to_numpy(large.analysis(picture))
+    assert np.abs(found - expected).max() < 0.2 * np.abs(untouched - expected).max()
+    few, many = (model.tables()["gain"] for model in (small, large))
+    np.testing.assert_allclose(many[:3], few, rtol=1e-5)
+    slope = np.log(0.2 / 0.05) / np.log(0.05 / 0.013)
+    np.testing.assert_allclose(many[3], few[2] * (few[2] / few[1]) ** slope, rtol=1e-4)
