@@ -11,11 +11,14 @@ from .payload import (
     decode,
     decode_causal,
     decode_ctx,
+    decode_ramp,
     encode,
     encode_ctx,
+    encode_ramp,
 )
+from .planes import Context, Layout, PlaneError, class_costs, decode_planes, encode_planes
 from .stream import Coded, Kind, compress, decompress
-from .table import DEFAULT_LOG, MAX_LOG, MIN_LOG, Table
+from .table import DEFAULT_LOG, MAX_LOG, MIN_LOG, Table, best_parameter
 
 __all__ = [
     "DEFAULT_LOG",
@@ -24,16 +27,25 @@ __all__ = [
     "MIN_LOG",
     "Bank",
     "Coded",
+    "Context",
     "CorruptStream",
     "FseError",
     "Kind",
+    "Layout",
+    "PlaneError",
     "Table",
+    "best_parameter",
     "causal_plane",
+    "class_costs",
     "compress",
     "decode",
     "decode_causal",
     "decode_ctx",
+    "decode_planes",
+    "decode_ramp",
     "decompress",
     "encode",
     "encode_ctx",
+    "encode_planes",
+    "encode_ramp",
 ]

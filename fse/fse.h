@@ -1,7 +1,8 @@
 /* fse.h - finite state entropy (tANS) coding of bytes: tables, headers, payloads, contexts.
  *
  * No allocation, no state of its own, no input or output: every function maps memory to memory.
- * Compatible with the tables and two-state streams of RFC 8878, sections 4.1 and 4.2.1.2.
+ * Compatible with the tables and two-state streams of RFC 8878, sections 4.1 and 4.2.1.2; beside
+ * them a stream of its own, shorter and faster to decode.
  *
  *
  * Three surprises first
@@ -65,8 +66,8 @@
  * runs; no writer does so, but it is no error.)
  *
  *
- * The payload (RFC 8878, 4.2.1.2), bits from the lowest of each byte upwards
- * --------------------------------------------------------------------------
+ * The two-state payload (RFC 8878, 4.2.1.2), bits from the lowest of each byte upwards
+ * ------------------------------------------------------------------------------------
  *     .------------------------------------.---------.---------.---.-------.
  *     | bits of symbols n-3, n-4, ... 1, 0 | state B | state A | 1 | 0 ... |
  *     |                                    | L bits  | L bits  |   | < 8   |
@@ -83,6 +84,41 @@
  * one table log have the same states. So a *bank* holds up to 64 tables of one table log, and a
  * *plane* gives the table of each symbol. The decoder must know the plane beforehand. A bank of
  * one table without a plane gives the plain stream.
+ *
+ * Or it knows the plane as it goes: a table can also follow from symbols decoded before. Symbols
+ * of planes are ranks 0, 1, 2, 3, 4, ... for 0, -1, 1, -2, 2, ..., and a neighbour counts by its
+ * magnitude, at most 16, or 0 outside the plane. The *energy* of a place and its context are
+ *
+ *              NN                 e = 2 N + 2 W + NE + NW + NN + WW
+ *         NW   N   NE
+ *     WW  W    x                  e    0  1  2  3-4  5-7  8-12  13-19  20-
+ *                            context   0  1  2   3    4     5     6     7
+ *
+ *
+ * The ramped payload, bits from the lowest of each byte upwards, read forwards
+ * ----------------------------------------------------------------------------
+ *     .-------.---.------.---------.---------.-----.---------------------------.
+ *     | 0 ... | 1 | ramp | state 0 | state 1 | ... | bits of symbols 0, 1, ... |
+ *     |  < 8  |   | 3    | L bits  | L bits  |     |                           |
+ *     '-------'---'------'---------'---------'-----'---------------------------'
+ *      ------- the decoder reads this way --------------------------------------->
+ * Eight states decode two and a half times as fast as two: their table look-ups overlap. But a
+ * state costs L bits, and a plane of a small picture has few to spare. So states are *forked*.
+ * All symbols but the last are in four phases, u = 16 * 4^ramp:
+ *
+ *     symbols   0 ... n-1-4u      up to n-1-2u    up to n-1-u     up to n-1       n-1
+ *     states    8                 4               2               1               0's start
+ *
+ * and symbol j of a phase belongs to state j mod (number of states). An encoder walks through
+ * them from right to left. When it comes to a phase of twice as many states, each new state takes
+ * its L bits from those written last: it starts with bits that have to be stored anyway, in place
+ * of an arbitrary cell. The decoder, at the end of a phase, gives the upper half of its states
+ * back as bits that come next: the lowest of them first. So eight states cost what one does.
+ *
+ * The bits given back are used up within the next phase, hence a ramp is steep enough: the
+ * encoder takes the least that is. Ramp 7 stands for a single state throughout. Phases that n
+ * leaves without symbols are left out, with their states. As before, the payload ends with its
+ * last bit, and the last symbol with its lowest cell.
  */
 #ifndef NIC_FSE_H
 #define NIC_FSE_H
@@ -122,6 +158,7 @@ typedef enum {
     FSE_PAYLOAD_UNCLOSED,  /* no closing bit in the last byte, or no byte at all */
     FSE_PAYLOAD_TRUNCATED, /* the payload ends before its symbols do */
     FSE_PAYLOAD_LEFTOVER,  /* the symbols end before the payload does */
+    FSE_PAYLOAD_RAMP,      /* bits that a state gave back are not used up in its phase */
     FSE_PAYLOAD_START      /* a state ends elsewhere than an encoder starts */
 } fse_result;
 
@@ -149,6 +186,14 @@ unsigned fse_table_log(unsigned limit, size_t n, unsigned max_symbol);
  * normalisation where that gives a valid table; where it does not, FSE_NO_FIT. */
 fse_result fse_normalise(const uint32_t *counts, unsigned alphabet, unsigned table_log,
                          int16_t *norm);
+
+enum { FSE_RANKS = 32, FSE_SCALES = 32 };
+
+/* The table that one byte names, norm[FSE_RANKS]: a rounded Laplace distribution of symbols that
+ * are ranks (see Contexts). Its lower five bits give sigma = 0.1 * 80^(i / 31), the upper three
+ * the largest magnitude with a cell: 1, 2, 3, 4, 6, 8, 12, or all. Integers only, so the same
+ * everywhere. FSE_NO_FIT where so few cells leave none for the zero. */
+fse_result fse_laplace(uint8_t parameter, unsigned table_log, int16_t *norm);
 
 /* FSE_OK if norm[alphabet] is a table: counts >= -1, sum 2^table_log, at least two symbols. */
 fse_result fse_check(const int16_t *norm, unsigned alphabet, unsigned table_log);
@@ -211,7 +256,7 @@ fse_result fse_build_encoder(const fse_encoder *encoder, const int16_t *norm);
 fse_result fse_build_decoder(const fse_decoder *decoder, const int16_t *norm);
 
 
-/* ---- Payloads --------------------------------------------------------------------------- */
+/* ---- Two-state payloads ----------------------------------------------------------------- */
 
 /* Bytes that fse_encode needs at dst for n symbols: L bits for each at worst, the closing bit,
  * and the writer's 8-byte stores. */
@@ -236,6 +281,84 @@ fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t siz
 fse_result fse_decode_causal(const fse_decoder *decoder, const uint8_t *src, size_t size,
                              const uint8_t *contexts, size_t width, size_t height,
                              uint8_t *symbols);
+
+
+/* ---- Ramped payloads -------------------------------------------------------------------- */
+
+/* Which machine code to run; the bytes are the same. */
+typedef enum {
+    FSE_FASTEST, /* what suits the processor, found out at run time */
+    FSE_PORTABLE /* what runs everywhere */
+} fse_code;
+
+enum {
+    FSE_RAMP_STATES = 8,
+    FSE_RAMP_UNIT = 16, /* symbols that one state codes at ramp 0; a ramp up, four times those */
+    FSE_RAMP_BITS = 3,
+    FSE_RAMP_SINGLE = 7 /* the ramp of one state throughout */
+};
+
+/* Bytes that fse_encode_ramp needs at dst. */
+size_t fse_ramp_bound(size_t n, unsigned table_log);
+
+/* As fse_encode, to a ramped payload; its ramp is the least that fits, from `ramp` on. */
+fse_result fse_encode_ramp(const fse_encoder *encoder, const uint8_t *symbols,
+                           const uint8_t *plane, size_t n, unsigned ramp, fse_code code,
+                           uint8_t *dst, size_t capacity, size_t *written);
+
+/* As fse_decode, from a ramped payload of any ramp. */
+fse_result fse_decode_ramp(const fse_decoder *decoder, const uint8_t *src, size_t size,
+                           const uint8_t *plane, size_t n, fse_code code, uint8_t *symbols);
+
+
+/* ---- Planes of a picture at once -------------------------------------------------------- */
+
+/* What chooses a symbol's table, beside its class. */
+typedef enum {
+    FSE_BY_CLASS,  /* nothing else */
+    FSE_BY_ENERGY, /* the decoded neighbours' magnitudes: see above */
+    FSE_BY_PAIR    /* the west and north symbols themselves: west * alphabet + north */
+} fse_context;
+
+enum { FSE_ENERGIES = 8 };
+
+/* How many contexts that are; 0 for a value that is none of them. */
+size_t fse_contexts(fse_context context, unsigned alphabet);
+
+/* What all planes of a call share. */
+typedef struct {
+    size_t width, height;
+    const uint8_t *class_of; /* [height * width], below `classes`; NULL: all are of class 0 */
+    size_t classes;          /* 1..256 */
+    fse_context context;
+} fse_layout;
+
+/* Bytes of scratch memory that the functions below need. */
+size_t fse_planes_scratch(size_t width, size_t height);
+
+/* Codes planes[height * width], one after the other in `symbols`, to ramped payloads, one after
+ * the other at dst[capacity], capacity >= planes * fse_ramp_bound(n, L), and their lengths to
+ * sizes[planes]. tables[planes][classes][contexts] gives the table of each (class, context) of
+ * each plane. Payloads with a context of neighbours have a single state. After an error, *at is
+ * the plane that it was met in. */
+fse_result fse_encode_planes(const fse_encoder *encoder, const fse_layout *layout,
+                             const uint8_t *tables, size_t planes, const uint8_t *symbols,
+                             fse_code code, uint8_t *scratch, uint8_t *dst, size_t capacity,
+                             size_t *sizes, size_t *at);
+
+/* The inverse; with a context of neighbours, four planes are decoded side by side. */
+fse_result fse_decode_planes(const fse_decoder *decoder, const fse_layout *layout,
+                             const uint8_t *tables, size_t planes, const uint8_t *src,
+                             const size_t *sizes, fse_code code, uint8_t *scratch,
+                             uint8_t *symbols, size_t *at);
+
+/* What each class would cost each block x block symbols of all planes together, for encoders to
+ * choose by: costs[rows * columns][classes], in the unit of bits[tables][alphabet], the cost of
+ * each symbol in each table. Takes FSE_BY_CLASS and FSE_BY_ENERGY; layout->class_of is not looked
+ * at. steps[contexts * alphabet * classes] is scratch memory too. */
+fse_result fse_class_costs(const fse_layout *layout, fse_shape shape, const uint8_t *tables,
+                           size_t planes, const uint32_t *bits, const uint8_t *symbols,
+                           size_t block, uint8_t *scratch, uint32_t *steps, uint32_t *costs);
 
 
 /* ---- Whole calls ------------------------------------------------------------------------ */

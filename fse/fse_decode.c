@@ -95,14 +95,6 @@ static int end_at(const fse_decoder *bank, size_t table, uint32_t state, uint8_t
     return bank->first[table * bank->shape.alphabet + *symbol] == state;
 }
 
-static int plane_fits(const uint8_t *plane, size_t n, unsigned tables)
-{
-    uint8_t most = 0;
-    for (size_t i = 0; i < n; i++)
-        most = plane[i] > most ? plane[i] : most;
-    return most < tables;
-}
-
 /* Everything but the choice of tables: opens the payload, reads the states, and at the end
  * insists on what fse.h says of it. */
 static fse_result begin(tail_reader *r, const uint8_t *src, size_t size, unsigned table_log,
@@ -135,7 +127,7 @@ fse_result fse_decode_causal(const fse_decoder *decoder, const uint8_t *src, siz
     size_t n = width * height;
     if (n == 0)
         return size == 0 ? FSE_OK : FSE_PAYLOAD_LEFTOVER;
-    if (!plane_fits(contexts, (size_t)side * side, decoder->shape.tables))
+    if (largest(contexts, (size_t)side * side) >= decoder->shape.tables)
         return FSE_ABSENT_TABLE;
 
     tail_reader r;
@@ -168,7 +160,7 @@ fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t siz
         return FSE_TOO_LONG;
     if (n == 0)
         return size == 0 ? FSE_OK : FSE_PAYLOAD_LEFTOVER;
-    if (plane && !plane_fits(plane, n, decoder->shape.tables))
+    if (plane && largest(plane, n) >= decoder->shape.tables)
         return FSE_ABSENT_TABLE;
 
     tail_reader r;

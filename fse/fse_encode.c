@@ -8,15 +8,6 @@ size_t fse_payload_bound(size_t n, unsigned table_log)
     return n / 8 * table_log + (n % 8 * table_log + 8) / 8 + 8;
 }
 
-/* The largest byte: one vector pass, and the coding loop needs no check of its indices. */
-static uint8_t largest(const uint8_t *bytes, size_t n)
-{
-    uint8_t most = 0;
-    for (size_t i = 0; i < n; i++)
-        most = bytes[i] > most ? bytes[i] : most;
-    return most;
-}
-
 /* A state of the encoder, and 1 until it met a symbol without cells. */
 typedef struct {
     uint32_t x;

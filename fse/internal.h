@@ -14,6 +14,31 @@
 #define SPECIALISED static inline
 #endif
 
+/* Loops whose text is compiled a second time for processors with shifts and masks by a register
+ * that leave the flags alone (BMI2), and chosen between at run time. */
+#if defined(__GNUC__) && defined(__x86_64__)
+#define FSE_HAS_BMI2
+#define ON_BMI2 __attribute__((target("bmi,bmi2")))
+static inline int has_bmi2(void)
+{
+    return __builtin_cpu_supports("bmi2");
+}
+#else
+static inline int has_bmi2(void)
+{
+    return 0;
+}
+#endif
+
+/* The largest byte: one vector pass, and the coding loops need no check of their indices. */
+static inline uint8_t largest(const uint8_t *bytes, size_t n)
+{
+    uint8_t most = 0;
+    for (size_t i = 0; i < n; i++)
+        most = bytes[i] > most ? bytes[i] : most;
+    return most;
+}
+
 static inline int shape_is_valid(unsigned alphabet, unsigned table_log, unsigned tables)
 {
     return alphabet >= 1 && alphabet <= FSE_ALPHABET && table_log >= FSE_MIN_LOG
@@ -55,6 +80,54 @@ static inline void store64(uint8_t *p, uint64_t v)
     p[6] = (uint8_t)(v >> 48);
     p[7] = (uint8_t)(v >> 56);
 }
+
+/* ---- Reading ramped payloads, forwards --------------------------------------------------- */
+
+/* Bits are read from `at` on, the lowest of each byte first; but before them the `held` bits
+ * that states gave back. */
+typedef struct {
+    const uint8_t *src;
+    size_t size;
+    uint64_t at;
+    uint64_t back;
+    unsigned held;
+} front_reader;
+
+/* 57 bits at least from position `at` on, zeros beyond the end. */
+static inline uint64_t bits_at(const front_reader *r, uint64_t at)
+{
+    uint64_t byte = at >> 3;
+    if (byte + 8 <= r->size)
+        return load64(r->src + byte) >> (at & 7);
+    uint64_t bits = 0;
+    for (uint64_t i = r->size; i-- > byte;)
+        bits = bits << 8 | r->src[i];
+    return bits >> (at & 7);
+}
+
+/* Up to 12 bits, of those given back first. */
+static inline uint32_t take_bits(front_reader *r, unsigned count)
+{
+    uint64_t bits = r->back | bits_at(r, r->at) << r->held;
+    unsigned given = count < r->held ? count : r->held;
+    r->at += count - given;
+    r->back >>= given;
+    r->held -= given;
+    return (uint32_t)bits & ((1u << count) - 1);
+}
+
+static inline fse_result open_front(front_reader *r, const uint8_t *src, size_t size, unsigned *ramp)
+{
+    if (size == 0 || src[0] == 0 || size > INT64_MAX / 8)
+        return FSE_PAYLOAD_UNCLOSED;
+    *r = (front_reader){src, size, 1, 0, 0};
+    while (!(src[0] >> (r->at - 1) & 1))
+        r->at++;
+    *ramp = take_bits(r, FSE_RAMP_BITS);
+    return FSE_OK;
+}
+
+/* ---- Writing headers and two-state payloads ---------------------------------------------- */
 
 /* Appends bits. Between flushes at most 56 new ones: up to 7 remain from the flush before. */
 typedef struct {

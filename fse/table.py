@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import inf, log2
 from typing import TypeAlias
 
@@ -81,6 +82,26 @@ class Table:
         return cls(tuple(_integers(counts, -(2**15), 2**15 - 1, np.int16).tolist()), table_log)
 
     @classmethod
+    def from_parameter(cls, parameter: int, table_log: int = MAX_LOG) -> Table:
+        """Return the table that one byte names: a rounded Laplace distribution over ranks.
+
+        Ranks 0, 1, 2, 3, 4, ... stand for 0, -1, 1, -2, 2, ...
+
+        Args:
+            parameter: 0..255; its lower five bits i give the standard deviation
+                0.1 * 80 ** (i / 31), the upper three the largest magnitude that has a cell: 1, 2,
+                3, 4, 6, 8, 12, or all that 32 ranks hold.
+
+        Raises:
+            FseError: an argument out of range, or too few cells.
+        """
+        if not 0 <= parameter <= 255:
+            raise FseError(f"parameter {parameter} is not in 0..255")
+        norm = np.zeros(lib.FSE_RANKS, np.int16)
+        check(lib.fse_laplace(parameter, unsigned(table_log), _int16(norm)))
+        return cls(tuple(norm.tolist()), table_log)
+
+    @classmethod
     def from_header(
         cls, data: Bytes, *, max_symbol: int = 255, max_table_log: int = MAX_LOG
     ) -> tuple[Table, int]:
@@ -138,6 +159,31 @@ class Table:
                 cells = abs(self.counts[symbol]) if symbol <= self.max_symbol else 0
                 cost += occurrences * (self.table_log - log2(cells)) if cells else inf
         return cost
+
+
+@lru_cache(maxsize=1)
+def _parametric_bits() -> npt.NDArray[np.float64]:
+    """Code length (256, 32) of every rank in every table of one byte; infinite without a cell."""
+    bits = np.full((256, lib.FSE_RANKS), inf)
+    for row, parameter in zip(bits, range(256), strict=True):
+        counts = Table.from_parameter(parameter).normalised
+        row[: len(counts)] = MAX_LOG - np.log2(counts)
+    return bits
+
+
+def best_parameter(histogram: Counts) -> tuple[int, float]:
+    """Return the parameter whose table codes ranks of this histogram shortest, and the bits.
+
+    Raises:
+        FseError: occurrences of ranks from 32 on, or a negative count.
+    """
+    counts = np.trim_zeros(_integers(histogram, 0, 2**62, np.int64), "b")
+    if not 0 < len(counts) <= lib.FSE_RANKS:
+        raise FseError(f"a histogram of {len(counts)} ranks where 1 to {lib.FSE_RANKS} are due")
+    seen = np.flatnonzero(counts)
+    cost = _parametric_bits()[:, seen] @ counts[seen]
+    best = int(cost.argmin())
+    return best, float(cost[best])
 
 
 def _integers(

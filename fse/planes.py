@@ -1,0 +1,211 @@
+"""Planes of a picture at once: tables by class and by decoded neighbours, in any number of threads.
+
+fse.h draws the ramped payload and says what the contexts are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._fse import ffi, lib
+from .buffers import Bytes, Uint8, length, output, pointer, view
+from .errors import FseError, check
+from .payload import Bank
+
+
+class Context(IntEnum):
+    """What chooses a symbol's table, beside its class."""
+
+    CLASS = lib.FSE_BY_CLASS
+    """Nothing else."""
+    ENERGY = lib.FSE_BY_ENERGY
+    """One of 8 levels of the magnitudes of the neighbours W, N, NW, NE, WW and NN."""
+    PAIR = lib.FSE_BY_PAIR
+    """The symbols to the west and to the north."""
+
+    def count(self, alphabet: int) -> int:
+        """Return how many contexts there are for symbols below `alphabet`."""
+        return int(lib.fse_contexts(self, alphabet))
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What all planes of a call share.
+
+    `shape` is (h, w); `class_of` is uint8 (h, w), C-contiguous and below `classes` (1..256), or
+    None where all symbols are of class 0.
+    """
+
+    shape: tuple[int, int]
+    class_of: Uint8 | None = None
+    classes: int = 1
+    context: Context = Context.CLASS
+
+    def _c_layout(self) -> tuple[Any, object]:
+        """Return the fse_layout, and what it points to.
+
+        Raises:
+            FseError: a shape out of range, or classes of another shape.
+        """
+        h, w = self.shape
+        n = length(length(h) * length(w))
+        of = ffi.NULL
+        if self.class_of is not None:
+            if self.class_of.shape != self.shape:
+                raise FseError(f"classes of {self.class_of.shape} for planes of {self.shape}")
+            of = pointer(view(self.class_of))
+        values = {"width": w, "height": h, "class_of": of, "context": int(self.context)}
+        if not 1 <= self.classes <= lib.FSE_ALPHABET:
+            raise FseError(f"{self.classes} classes are not in 1..{lib.FSE_ALPHABET}")
+        return ffi.new("fse_layout *", {**values, "classes": self.classes}), (of, n)
+
+    def _check_tables(self, tables: Uint8, planes: int, bank: Bank) -> None:
+        expected = (planes, self.classes, self.context.count(bank.max_symbol + 1))
+        if tables.shape != expected:
+            raise FseError(f"tables of {tables.shape} where {expected} are due")
+
+
+class PlaneError(FseError):
+    """A plane could not be coded; `plane` is its index, `reason` the error that names no plane."""
+
+    def __init__(self, plane: int, reason: FseError):
+        super().__init__(f"plane {plane}: {reason}")
+        self.plane = plane
+        self.reason = reason
+
+
+def encode_planes(
+    planes: Uint8, tables: Uint8, bank: Bank, layout: Layout,
+    *, threads: int = 1, portable: bool = False,
+) -> list[bytes]:  # fmt: skip
+    """Code each plane to a ramped payload of its own; the same bytes for any number of threads.
+
+    Args:
+        planes: uint8 (P, h, w), C-contiguous.
+        tables: uint8 (P, classes, contexts), the bank's table of each.
+        bank: at most 64 tables.
+        portable: run the machine code that suits every processor.
+
+    Raises:
+        PlaneError: a symbol without a cell in its table, or a table that the bank lacks.
+        FseError: sizes that do not fit each other.
+    """
+    if planes.ndim != 3 or planes.shape[1:] != layout.shape:
+        raise FseError(f"planes of {planes.shape} for a layout of {layout.shape}")
+    layout._check_tables(tables, len(planes), bank)
+
+    def run(part: slice) -> list[bytes]:
+        symbols, count = view(planes[part]), len(planes[part])
+        c_layout, _alive = layout._c_layout()
+        room = count * lib.fse_ramp_bound(planes[0].size, bank.table_log)
+        dst, c_dst = output(room)
+        sizes, at = ffi.new("size_t[]", count), ffi.new("size_t *")
+        result = lib.fse_encode_planes(
+            bank._encoder.bank, c_layout, pointer(view(tables[part])), count, pointer(symbols),
+            int(portable), _scratch(layout), c_dst, room, sizes, at,
+        )  # fmt: skip
+        _check_plane(result, part.start + at[0])
+        ends = np.cumsum(list(sizes))
+        return [dst[end - size : end].tobytes() for end, size in zip(ends, sizes, strict=True)]
+
+    return [payload for part in _parts(run, len(planes), threads) for payload in part]
+
+
+def decode_planes(
+    payloads: Sequence[Bytes], tables: Uint8, bank: Bank, layout: Layout,
+    *, threads: int = 1, portable: bool = False,
+) -> Uint8:  # fmt: skip
+    """Decode planes; the inverse of `encode_planes`.
+
+    Returns:
+        The symbols, uint8 (P, h, w).
+
+    Raises:
+        PlaneError: `encode_planes` would not have written this payload; `reason` is a
+            CorruptStream then.
+        FseError: sizes that do not fit each other, or a table that the bank lacks.
+    """
+    layout._check_tables(tables, len(payloads), bank)
+    symbols = np.empty((len(payloads), *layout.shape), np.uint8)
+
+    def run(part: slice) -> None:
+        views = [view(payload) for payload in payloads[part]]
+        sizes, at = ffi.new("size_t[]", [len(v) for v in views]), ffi.new("size_t *")
+        c_layout, _alive = layout._c_layout()
+        result = lib.fse_decode_planes(
+            bank._decoder.bank, c_layout, pointer(view(tables[part])), len(views),
+            pointer(np.concatenate([np.empty(0, np.uint8), *views])), sizes, int(portable),
+            _scratch(layout), ffi.from_buffer("uint8_t[]", symbols[part]), at,
+        )  # fmt: skip
+        _check_plane(result, part.start + at[0])
+
+    _parts(run, len(payloads), threads)
+    return symbols
+
+
+def class_costs(
+    planes: Uint8, tables: Uint8, bits: npt.NDArray[np.uint32], layout: Layout, block: int
+) -> npt.NDArray[np.uint32]:
+    """Return what each class would cost each block of symbols, all planes together.
+
+    Args:
+        planes: uint8 (P, h, w).
+        tables: uint8 (P, classes, contexts).
+        bits: uint32 (tables, alphabet), the cost of each symbol in each table, in any unit.
+        layout: its `class_of` is not looked at.
+        block: symbols per side of a block.
+
+    Returns:
+        uint32 (ceil(h / block), ceil(w / block), classes), in the same unit.
+
+    Raises:
+        FseError: sizes that do not fit each other, or a symbol outside the alphabet.
+    """
+    count, alphabet = bits.shape
+    contexts = layout.context.count(alphabet)
+    if planes.shape[1:] != layout.shape or tables.shape != (len(planes), layout.classes, contexts):
+        raise FseError("planes, tables and layout do not fit each other")
+    c_layout, _alive = layout._c_layout()
+    h, w = layout.shape
+    costs = np.empty((-(-h // block), -(-w // block), layout.classes), np.uint32)
+    steps = ffi.new("uint32_t[]", contexts * alphabet * layout.classes)
+    check(
+        lib.fse_class_costs(
+            c_layout, {"table_log": lib.FSE_MAX_LOG, "alphabet": alphabet, "tables": count},
+            pointer(view(tables)), len(planes), ffi.from_buffer("uint32_t[]", bits),
+            pointer(view(planes)), block, _scratch(layout), steps,
+            ffi.from_buffer("uint32_t[]", costs),
+        )
+    )  # fmt: skip
+    return costs
+
+
+def _parts(run: Callable[[slice], Any], count: int, threads: int) -> list[Any]:
+    """Run over consecutive parts of 0..count, one part per thread; results in order."""
+    threads = max(1, min(threads, count))
+    bounds = [count * i // threads for i in range(threads + 1)]
+    parts = [slice(a, b) for a, b in pairwise(bounds)]
+    if threads == 1:
+        return [run(part) for part in parts]
+    from concurrent.futures import ThreadPoolExecutor  # not free to import
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, parts))
+
+
+def _scratch(layout: Layout) -> Any:
+    return ffi.new("uint8_t[]", lib.fse_planes_scratch(layout.shape[1], layout.shape[0]))
+
+
+def _check_plane(result: int, plane: int) -> None:
+    try:
+        check(result)
+    except FseError as error:
+        raise PlaneError(plane, error) from error
