@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nic.channels import Channels, select
 from nic.cli import options
 from nic.cli.command import command
 from nic.cli.files import for_each_record, writing
@@ -12,12 +13,14 @@ from nic.stream import Record
 @command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic(1).")
 @options.files
 @options.output
+@options.channel_list(options.DECODED)
 @options.picture_format
 @options.network
 def main(
     files: tuple[str, ...],
     output: str | None,
     force: bool,
+    channels: Channels | None,
     picture_format: str | None,
     **network: Any,
 ) -> None:
@@ -30,6 +33,7 @@ def main(
     Examples:
       nic-decode < a.nic > b.png
       nic-decode a.nic -o b.tiff
+      nic-decode --channels 0-15 a.nic -o coarse.png
       nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
     """
     from nic import picture
@@ -45,7 +49,8 @@ def main(
             nonlocal done
             if named and done:
                 raise UsageError(f"more than one picture for {output}; use stdout")
-            out.write(picture.write(run.decode(record), name))
+            kept = record if channels is None else select(record, channels)
+            out.write(picture.write(run.decode(kept), name))
             done += 1
 
         for_each_record(files, decode)

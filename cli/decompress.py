@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nic.channels import Channels, select
 from nic.cli import options
 from nic.cli.batch import keep_or_remove, run_batch
 from nic.cli.command import command
@@ -14,6 +15,7 @@ from nic.errors import UsageError
 @options.output
 @options.output_dir
 @options.keep
+@options.channel_list(options.DECODED)
 @options.picture_format
 @options.network
 def main(
@@ -22,6 +24,7 @@ def main(
     output_dir: str | None,
     force: bool,
     keep: bool,
+    channels: Channels | None,
     picture_format: str | None,
     **network: Any,
 ) -> None:
@@ -49,7 +52,8 @@ def main(
             for count, record in enumerate(read_records(file)):
                 if named and count:
                     raise UsageError("holds more than one picture; use nic-decode")
-                out.write(picture.write(run.decode(record), name))
+                kept = record if channels is None else select(record, channels)
+                out.write(picture.write(run.decode(kept), name))
         keep_or_remove(source, target, keep)
 
     run_batch(files, output, output_dir, picture_format or "png", decompress)

@@ -24,6 +24,13 @@ def reading(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
+def skimming(path: str) -> Iterator[BinaryIO]:
+    """Like ``reading``, but of an input that can seek nothing is read ahead."""
+    with reading(path) as source:
+        yield getattr(source, "raw", source) if source.seekable() else source
+
+
+@contextmanager
 def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
     """Open the output: a file that appears only once it is complete, or stdout.
 

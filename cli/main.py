@@ -18,6 +18,9 @@ COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of th
     "entropy": "entropy",
     "pack": "pack",
     "decode": "decode",
+    "extract": "extract",
+    "truncate": "truncate",
+    "latents": "latents",
     "completion": "completion",
 }
 

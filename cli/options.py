@@ -5,10 +5,14 @@ from typing import Any, TypeVar
 
 import click
 
+from nic.channels import Channels, parse
+from nic.errors import UsageError
 from nic.models.zoo import DEFAULT
 from nic.picture import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+DECODED = "Decode only these channels, such as 0-15 or 0-7,12; others are zero."
 
 
 def files(function: F) -> F:
@@ -39,6 +43,20 @@ def rate(function: F) -> F:
         metavar="1..100",
         help="Quality; fractions are allowed. Default: the model's, 50.",
     )(function)
+
+
+def channel_list(meaning: str) -> Callable[[F], F]:
+    """``-c``: some of the channels, as a ``nic.channels.Channels``."""
+    return click.option(
+        "-c", "--channels", metavar="LIST", help=meaning, callback=_channels, default=None
+    )
+
+
+def _channels(_: click.Context, __: click.Parameter, value: str | None) -> Channels | None:
+    try:
+        return None if value is None else parse(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def model(function: F) -> F:

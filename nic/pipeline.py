@@ -83,10 +83,14 @@ class Codec:
     def decode(self, record: Record) -> Pixels:
         """A record of any stage back to pixels, uint8 (H, W, 3) or (H, W)."""
         model = self._model_of(record)
+        return encode.decode(self.to_latents(record), self._transform(model))
+
+    def to_latents(self, record: Record) -> Record:
+        """Undo packing, entropy coding and quantization, without a network."""
         record = self.to_symbols(record)
         if record.stage == Stage.SYMBOLS:
-            record = quantize.dequantize(record, model)
-        return encode.decode(record, self._transform(model))
+            record = quantize.dequantize(record, self._model_of(record))
+        return record
 
     def to_symbols(self, record: Record) -> Record:
         """Undo packing and entropy coding, without a network; latents and symbols pass."""

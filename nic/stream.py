@@ -29,7 +29,7 @@ on; an unknown critical one is refused.
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO, NamedTuple
@@ -44,6 +44,8 @@ HEADER, MAP, DATA, END = b"H", b"M", b"D", b"E"
 MAX_HEADER = 1 << 20  # bytes; a header is some hundred
 MAX_CHUNK = 1 << 40  # bytes; latents of the largest picture that a header allows
 PIECE = 1 << 24  # bytes per read: how much a false length can make a reader allocate
+CRC_SIZE = 4  # bytes
+TRUNCATED = "truncated: the input ends inside a record"
 
 PICTURES = (  # how other files start, to say what came instead
     (b"\x89PNG", "a PNG picture"),
@@ -72,6 +74,14 @@ class Chunk(NamedTuple):
 
     kind: bytes
     payload: bytes
+
+
+class Opening(NamedTuple):
+    """What stands before a chunk's payload; ``crc`` is that of type and length."""
+
+    kind: bytes
+    length: int
+    crc: int
 
 
 @dataclass(frozen=True)
@@ -109,38 +119,65 @@ def size(record: Record) -> int:
     return out.tell()
 
 
-def read_records(source: BinaryIO) -> Iterator[Record]:
+def read_payload(source: BinaryIO, opening: Opening) -> bytes:
+    """The payload that follows an opening. Raises CorruptError when its checksum fails."""
+    payload = read_exactly(source, opening.length)
+    found = int.from_bytes(read_exactly(source, CRC_SIZE), "little")
+    if found != zlib.crc32(payload, opening.crc):
+        raise CorruptError(f"damaged: chunk {opening.kind.decode()} fails its checksum")
+    return payload
+
+
+# Reads or skips chunk D to its end; the header that it gives is that of what it has read.
+ReadData = Callable[[BinaryIO, Stage, Header, Opening], tuple[Header, bytes]]
+
+
+def _read_all(source: BinaryIO, _: Stage, header: Header, data: Opening) -> tuple[Header, bytes]:
+    return header, read_payload(source, data)
+
+
+def read_records(
+    source: BinaryIO, start: bytes = b"", read_data: ReadData = _read_all
+) -> Iterator[Record]:
     """Yield every record of a binary stream that need not be seekable.
 
-    Raises CorruptError when the stream is empty, is not of this format, is damaged or ends
-    inside a record, and VersionError for what a newer version may have written.
+    Args:
+        start: the first 8 bytes, when they have been read already.
+        read_data: reads chunk D; by default all of it.
+    Raises: CorruptError when the stream is empty, is not of this format, is damaged or ends
+        inside a record, and VersionError for what a newer version may have written.
     """
-    start = source.read(len(MAGIC))
+    start = start or source.read(len(MAGIC))
     if not start:
         raise CorruptError("the input is empty")
     while start:
-        yield _read_record(source, start)
+        yield _read_record(source, start, read_data)
         start = source.read(len(MAGIC))
 
 
-def _read_record(source: BinaryIO, magic: bytes) -> Record:
+def _read_record(source: BinaryIO, magic: bytes, read_data: ReadData) -> Record:
     if magic != MAGIC:
         raise CorruptError(_what_instead(magic))
-    stage, version = divmod(_exactly(source, 1)[0], 16)
+    stage, version = divmod(read_exactly(source, 1)[0], 16)
     if version != VERSION or stage not in set(Stage):
         raise VersionError(f"stream version {version}, stage {stage}: a newer nic wrote this")
-    head = _read_chunk(source)
+    head = _read_opening(source)
+    payload = read_payload(source, head) if head is not None else b""
     if head is None or head.kind != HEADER:
         raise CorruptError("the record does not start with its header")
     parse = headers.from_packed if stage == Stage.PACKED else headers.from_json
-    header = parse(head.payload)
+    header = parse(payload)
     critical: dict[bytes, bytes] = {}
     extra = []
-    while (chunk := _read_chunk(source)) is not None:
+    while (chunk := _read_opening(source)) is not None:
+        if chunk.kind == DATA and DATA not in critical:
+            header, critical[DATA] = read_data(source, Stage(stage), header, chunk)
+            continue
+        payload = read_payload(source, chunk)
         if chunk.kind.islower():
-            extra.append(chunk)
-        elif chunk.kind in (MAP, DATA) and chunk.kind not in critical:
-            critical[chunk.kind] = chunk.payload
+            extra.append(Chunk(chunk.kind, payload))
+        elif chunk.kind == MAP and MAP not in critical:
+            critical[MAP] = payload
         else:
             raise VersionError(f"unexpected critical chunk {chunk.kind.decode('latin-1')!r}")
     if DATA not in critical:
@@ -164,9 +201,9 @@ def _checked(record: Record) -> Record:
     return record
 
 
-def _read_chunk(source: BinaryIO) -> Chunk | None:
-    """The next chunk; None at the end of the record."""
-    kind = _exactly(source, 1)
+def _read_opening(source: BinaryIO) -> Opening | None:
+    """Type and length of the next chunk; None at the end of the record."""
+    kind = read_exactly(source, 1)
     if kind == END:
         return None
     if not kind.isalpha():
@@ -175,26 +212,22 @@ def _read_chunk(source: BinaryIO) -> Chunk | None:
 
     def each_byte() -> Iterator[int]:
         while True:
-            length_bytes.extend(_exactly(source, 1))
+            length_bytes.extend(read_exactly(source, 1))
             yield length_bytes[-1]
 
     length = headers.read_varint(each_byte())
     if length > (MAX_HEADER if kind == HEADER else MAX_CHUNK):
         raise CorruptError(f"damaged: a chunk claims {length} bytes")
-    payload = _exactly(source, length)
-    found = int.from_bytes(_exactly(source, 4), "little")
-    if found != zlib.crc32(payload, zlib.crc32(kind + bytes(length_bytes))):
-        raise CorruptError(f"damaged: chunk {kind.decode()} fails its checksum")
-    return Chunk(kind, payload)
+    return Opening(kind, length, zlib.crc32(kind + bytes(length_bytes)))
 
 
-def _exactly(source: BinaryIO, size: int) -> bytes:
+def read_exactly(source: BinaryIO, size: int) -> bytes:
     """Read ``size`` bytes. Raises CorruptError at the end of the stream."""
     pieces = []
     while size:
         piece = source.read(min(size, PIECE))
         if not piece:
-            raise CorruptError("truncated: the input ends inside a record")
+            raise CorruptError(TRUNCATED)
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
@@ -205,5 +238,5 @@ def _what_instead(start: bytes) -> str:
         if start.startswith(signature):
             return f"this is {kind}, not a nic stream; encode it with nic-encode"
     if MAGIC.startswith(start):
-        return "truncated: the input ends inside a record"
+        return TRUNCATED
     return "this is not a nic stream"

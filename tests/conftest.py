@@ -55,6 +55,24 @@ def stages(codec, pixels):
     return made
 
 
+@pytest.fixture(scope="session")
+def photograph(codec, photographs):
+    """A photograph as a packed record of 64 channels, each of them with a payload."""
+    record = codec.forward(codec.encode(photographs["coffee"]), Stage.PACKED, quality=80)
+    assert len(record.header.index) == 64
+    assert all(channel.size for channel in record.header.index)
+    assert record.class_map
+    return record
+
+
+@pytest.fixture
+def nic_file(photograph, tmp_path):
+    """The photograph as a .nic file."""
+    path = tmp_path / "a.nic"
+    path.write_bytes(to_bytes(photograph))
+    return path
+
+
 @pytest.fixture
 def png(tmp_path, pixels):
     """The small picture as a file."""

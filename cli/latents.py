@@ -1,0 +1,50 @@
+"""nic latents: pictures as the latents that a vision network can work on."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from nic.cli import options
+from nic.cli.command import about, command
+from nic.cli.files import reading, writing
+from nic.stream import MAGIC, Record, read_records
+
+
+@command("latents", epilog="See also: nic-extract(1), nic-encode(1), nic-decode(1), nic(1).")
+@options.files
+@options.output
+@options.model
+@options.network
+def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any) -> None:
+    """Write latents as arrays for NumPy, one for each picture.
+
+    An array is float32 (rows, columns, channels), rows and columns an eighth of the picture's.
+    Pictures are transformed; of records, of any stage, symbols are dequantized, and no network
+    is loaded.
+
+    \b
+    Examples:
+      nic latents a.nic -o a.npy
+      nic latents photo.jpg -o photo.npy
+      nic-encode < a.png | nic-quantize -q 20 | nic latents > a.npy
+    """
+    from nic.channels import latents
+    from nic.cli.arrays import array_writer
+    from nic.pipeline import Codec
+
+    codec = Codec(**network)
+
+    def records(source: BinaryIO) -> Iterator[Record]:
+        from nic import picture
+
+        start = source.read(len(MAGIC))
+        if start.startswith(MAGIC[:4]):
+            yield from read_records(source, start)
+        else:
+            yield codec.encode(picture.read(start + source.read()))
+
+    with writing(output, force) as out:
+        write = array_writer(out, output)
+        for path in files or ("-",):
+            with about(path), reading(path) as source:
+                for record in records(source):
+                    write(latents(codec.to_latents(record)))

@@ -1,0 +1,37 @@
+"""nic truncate: fewer channels, without coding them again."""
+
+import click
+
+from nic.cli import options
+from nic.cli.command import command
+
+
+@command("truncate", epilog="See also: nic-extract(1), nic-quantize(1), nic-decode(1), nic(5).")
+@options.files
+@options.output
+@click.option(
+    "-c",
+    "--channels",
+    type=click.IntRange(1, 255),
+    required=True,
+    metavar="N",
+    help="Keep the first N channels.",
+)
+def main(files: tuple[str, ...], output: str | None, force: bool, channels: int) -> None:
+    """Drop the trailing channels of records of any stage.
+
+    Nothing is decoded: the channels that stay are copied as they are, so that the result
+    decodes exactly as nic-decode decodes the same channels of the original. Loads neither
+    network nor model; verifies every checksum.
+
+    \b
+    Examples:
+      nic truncate -c 32 a.nic > b.nic
+      nic compress -q 80 < a.png | nic truncate -c 16 -o coarse.nic
+    """
+    from nic.channels import truncate
+    from nic.cli.files import for_each_record, writing
+    from nic.stream import write_record
+
+    with writing(output, force) as out:
+        for_each_record(files, lambda record: write_record(out, truncate(record, channels)))
