@@ -16,6 +16,7 @@ from nic.cli.files import reading, writing
 @options.rate
 @options.model
 @options.network
+@options.threads
 def main(
     files: tuple[str, ...],
     output: str | None,

@@ -16,6 +16,7 @@ from nic.stream import Record
 @options.channel_list(options.DECODED)
 @options.picture_format
 @options.network
+@options.threads
 def main(
     files: tuple[str, ...],
     output: str | None,

@@ -18,6 +18,7 @@ from nic.errors import UsageError
 @options.channel_list(options.DECODED)
 @options.picture_format
 @options.network
+@options.threads
 def main(
     files: tuple[str, ...],
     output: str | None,

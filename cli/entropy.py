@@ -1,24 +1,50 @@
 """nic-entropy: symbols to coded channels."""
 
+import click
+
 from nic.cli import options
 from nic.cli.command import command
 
+CODERS = ("auto", "prior", "own", "fse", "raw", "zstd")
 
-@command("entropy", epilog="See also: nic-quantize(1), nic-pack(1), nic(1).")
+
+@command("entropy", epilog="See also: nic-quantize(1), nic-pack(1), nic-info(1), nic(1).")
 @options.files
 @options.output
-def main(files: tuple[str, ...], output: str | None, force: bool) -> None:
+@click.option(
+    "--coder",
+    "name",
+    type=click.Choice(CODERS),
+    help="What codes a channel: the shortest (auto), the model's tables, its own table, that as "
+    "in FSE alone, nothing, or zstd. Given, coded records are taken too, and coded again.",
+)
+@options.threads
+def main(
+    files: tuple[str, ...], output: str | None, force: bool, name: str | None, threads: int
+) -> None:
     """Code symbols, every channel by itself in its shortest mode.
 
     Latents are quantized on the way, at the quality that they ask for. The output is a whole
-    file that nic-decode reads; nic-pack makes its header compact.
+    file that nic-decode reads; nic-pack makes its header compact. No network is loaded.
 
     \b
     Examples:
       nic-encode < a.png | nic-entropy > a.nic
       nic-encode < a.png | nic-quantize -q 70 | nic-entropy | nic-pack > a.nic
+      nic-entropy --coder fse a.nic | nic info
     """
-    from nic.cli.advance import advance
-    from nic.stream import Stage
+    from nic.cli.files import for_each_record, writing
+    from nic.entropy import Coder
+    from nic.pipeline import Codec
+    from nic.stream import Record, Stage, write_record
 
-    advance(files, output, force, Stage.CODED)
+    run = Codec(threads=threads)
+    coder = Coder(name or "auto")
+
+    def code(record: Record) -> Record:
+        if name is not None and record.stage >= Stage.CODED:
+            return run.recode(record, coder)
+        return run.forward(record, Stage.CODED, coder=coder)
+
+    with writing(output, force) as out:
+        for_each_record(files, lambda record: write_record(out, code(record)))

@@ -1,5 +1,6 @@
 """Options that several programs share, each declared once."""
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -83,6 +84,24 @@ def network(function: F) -> F:
         show_default=True,
         help="What runs the networks; auto is LiteRT unless a GPU is asked for.",
     )(function)
+
+
+def threads(function: F) -> F:
+    """``-T``: of the entropy coder."""
+    return click.option(
+        "-T",
+        "--threads",
+        type=click.IntRange(0),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Threads of the entropy coder, 0 for all cores; the output is the same.",
+        callback=_threads,
+    )(function)
+
+
+def _threads(_: click.Context, __: click.Parameter, value: int) -> int:
+    return value or os.cpu_count() or 1
 
 
 def picture_format(function: F) -> F:

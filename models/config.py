@@ -54,6 +54,7 @@ class TrainingConfig(_Section):
     """Schedule. ``decay_from`` is the fraction of the run after which the cosine starts."""
 
     seed: int = 1
+    distortion: str = "mse"  # or "ms-ssim", which takes patches of 176 pixels or more
     batch: int = 8
     patch: int = 128  # pixels, square
     learning_rate: float = 5e-4

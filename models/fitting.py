@@ -1,113 +1,164 @@
 """Making a model's prior tables from symbols of training pictures.
 
-Lloyd's algorithm in units of code length: classes are split in two until there are enough,
-and in between blocks move to the class that codes them shortest. Then the histograms of all
-(set, class, channel) are clustered, the same way, into the shared tables.
+Lloyd's algorithm in units of code length, for classes and tables in turn: the histograms of all
+(class, channel, context) are clustered into the shared tables, blocks move to the class that
+codes them shortest with those, and so on. Classes start as equal shares of the blocks by the
+length of their code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nic.models.tables import TABLE_LOG, Bytes, Floats, Ints, Prior, block_costs, spread
+from nic.models.tables import BLOCK, TABLE_LOG, UNIT, Bytes, Ints, Lengths, Prior, spread
 
 RANKS = 32
-ROUNDS = 6  # of moving blocks, after every split
+ROUNDS = 20  # of classes and tables in turn
 TABLES = 64
+WHOLE = 12  # of them: only for the last class, which must be able to code any symbol
 CONTEXTS = 16  # tables for the class map, per set
-RARE = 2.0**-17  # below this probability a symbol loses its cell, but for the last class
+RARE = 2.0**-15  # below this probability a symbol gets no cell, but in whole tables
 
 Planes = Sequence[Bytes]  # per picture: uint8 ranks (C, h, w)
+Floats = NDArray[np.float64]
+# Ranks (C, h, w), tables (C, K, X) and code lengths (T, R) to costs (h/2, w/2, K).
+Costs = Callable[[Bytes, Bytes, Lengths], Lengths]
 
 
-def fit(sets: Sequence[Planes], classes: int, seed: int = 1) -> Prior:
-    """Fit a prior to the symbols of the same pictures at several rate points."""
-    rng = np.random.default_rng(seed)
-    histograms, maps = zip(*(_fit_classes(planes, classes, rng) for planes in sets), strict=True)
-    every = np.stack(histograms)  # (S, K, C, R)
-    flat = every.reshape(-1, RANKS)
-    assigned = cluster(flat, TABLES)
-    tables = assigned.reshape(every.shape[:3]).astype(np.uint8)
-    whole = set(tables[:, -1].ravel().tolist())  # the last class must code any symbol
-    counts = np.stack(
-        [_normalise(flat[assigned == t].sum(axis=0), t in whole) for t in range(TABLES)]
-    )
-    contexts = [_fit_contexts(of_set, classes) for of_set in maps]
+def fit(
+    sets: Sequence[Planes], classes: int, contexts_of: Callable[[Bytes], Bytes], costs_of: Costs
+) -> Prior:
+    """Fit a prior to the symbols of the same pictures at several rate points.
+
+    Args:
+        contexts_of: the context of every symbol, from ranks (C, h, w).
+        costs_of: the code length of every block in every class.
+    """
+    fitted = [_Classes(planes, classes, contexts_of).fit(costs_of) for planes in sets]
+    by_context = np.stack([f.histogram for f in fitted])  # (S, K, C, X, R)
+    every = np.concatenate([by_context.sum(axis=3, keepdims=True), by_context], axis=3)
+    # A cell for every symbol costs a table that seldom has any; so those are kept apart.
+    tables = np.empty(every.shape[:-1], np.uint8)
+    most = cluster(every[:, :-1].reshape(-1, RANKS), TABLES - WHOLE)
+    tables[:, :-1] = most.reshape(tables[:, :-1].shape)
+    last = cluster(every[:, -1].reshape(-1, RANKS), WHOLE)
+    tables[:, -1] = TABLES - WHOLE + last.reshape(tables[:, -1].shape)
+    sums = np.zeros((TABLES, RANKS))
+    np.add.at(sums, tables.ravel(), every.reshape(-1, RANKS))
+    counts = [_normalise(row, t >= TABLES - WHOLE) for t, row in enumerate(sums)]
+    contexts = [_fit_contexts(f.maps, classes) for f in fitted]
     return Prior(
-        counts=counts,
+        counts=np.stack(counts),
         tables=tables,
         map_counts=np.stack([rows for rows, _ in contexts]),
         contexts=np.stack([table for _, table in contexts]),
     )
 
 
-def cluster(histograms: Floats, count: int, rounds: int = 30) -> NDArray[np.intp]:
+def cluster(
+    histograms: Floats, count: int, rounds: int = 30, assigned: NDArray[np.intp] | None = None
+) -> NDArray[np.intp]:
     """Assign histograms (N, R) to ``count`` clusters of least total code length."""
     weight = histograms.sum(axis=1)
-    share = (histograms + 0.01) / (weight + 0.01 * histograms.shape[1])[:, None]
-    entropy = -(share * np.log2(share)).sum(axis=1)
-    assigned = np.empty(len(histograms), np.intp)
-    assigned[np.argsort(entropy)] = np.arange(len(histograms)) * count // len(histograms)
+    if assigned is None:
+        share = (histograms + 0.01) / (weight + 0.01 * histograms.shape[1])[:, None]
+        entropy = -(share * np.log2(share)).sum(axis=1)
+        assigned = np.empty(len(histograms), np.intp)
+        assigned[np.argsort(entropy)] = np.arange(len(histograms)) * count // len(histograms)
     for _ in range(rounds):
-        sums = np.stack([histograms[assigned == t].sum(axis=0) for t in range(count)])
+        sums = np.zeros((count, histograms.shape[1]))
+        np.add.at(sums, assigned, histograms)
         empty = sums.sum(axis=1) == 0
         sums[empty] = histograms[np.argsort(-weight)[: empty.sum()]]  # restart those anew
-        model = (sums + 0.01) / (sums + 0.01).sum(axis=1, keepdims=True)
-        assigned = (histograms @ -np.log2(model).T).argmin(axis=1)
+        assigned = (histograms @ _bits(sums).T).argmin(axis=1)
     return assigned
 
 
-def _fit_classes(
-    planes: Planes, count: int, rng: np.random.Generator
-) -> tuple[Floats, list[Bytes]]:
-    """Histograms (K, C, R) of each class, cheapest class first, and the map of each picture."""
-    maps = [np.zeros((-(-p.shape[1] // 2), -(-p.shape[2] // 2)), np.uint8) for p in planes]
-    histogram = _histogram(planes, maps, 1)
-    while len(histogram) < count:
-        noise = rng.uniform(0.7, 1.3, (2, *histogram.shape[:2], 1))
-        noise = np.concatenate([np.ones_like(noise), noise], axis=3).repeat([1, RANKS - 1], axis=3)
-        histogram = (histogram[None] * noise).reshape(-1, *histogram.shape[1:])[:count]
-        frequency: Floats = np.ones(len(histogram))
+def _bits(histograms: Floats) -> Floats:
+    smooth = histograms + 0.01
+    return np.asarray(-np.log2(smooth / smooth.sum(axis=1, keepdims=True)))
+
+
+class _Classes:
+    """The classes of one set: the map of each picture, and the histograms that follow."""
+
+    def __init__(self, planes: Planes, count: int, contexts_of: Callable[[Bytes], Bytes]) -> None:
+        self.planes, self.count = planes, count
+        contexts = [contexts_of(ranks) for ranks in planes]
+        self.levels = 1 + max(int(levels.max()) for levels in contexts)
+        self.channels = planes[0].shape[0]
+        channel = np.arange(self.channels)[:, None, None] * self.levels
+        # Where each symbol is counted in the histogram of a class.
+        self.keys = [
+            ((channel + levels) * RANKS + ranks).astype(np.int32)
+            for levels, ranks in zip(contexts, planes, strict=True)
+        ]
+        self.maps = self._shares()
+        self.histogram = self._count()
+
+    def fit(self, costs_of: Costs) -> "_Classes":
+        """Tables and classes in turn; in the end the cheapest class comes first."""
+        assigned = None
         for _ in range(ROUNDS):
-            index_bits = -np.log2(frequency / frequency.sum())
-            costs = _costs(histogram)
-            maps = [
-                (block_costs(p, costs) + index_bits).argmin(axis=2).astype(np.uint8) for p in planes
+            flat = self.histogram.reshape(-1, RANKS)
+            assigned = cluster(flat, TABLES, 30 if assigned is None else 3, assigned)
+            sums = np.zeros((TABLES, RANKS))
+            np.add.at(sums, assigned, flat)
+            bits = np.rint(UNIT * _bits(sums)).astype(np.uint32)
+            tables = assigned.reshape(self.histogram.shape[:-1]).astype(np.uint8)
+            tables = np.ascontiguousarray(tables.transpose(1, 0, 2))  # (C, K, X)
+            used = np.bincount(np.concatenate([m.ravel() for m in self.maps]), minlength=self.count)
+            naming = UNIT * -np.log2((used + 1) / (used + 1).sum())
+            self.maps = [
+                (costs_of(ranks, tables, bits) + naming).argmin(axis=2).astype(np.uint8)
+                for ranks in self.planes
             ]
-            every = np.concatenate([m.ravel() for m in maps])
-            frequency = np.bincount(every, minlength=len(histogram)) + np.float64(1)
-            histogram = _histogram(planes, maps, len(histogram))
-    costs = _costs(histogram)
-    order = np.argsort((histogram * costs).sum(axis=(1, 2)) / _size(histogram))
-    rank = np.argsort(order).astype(np.uint8)
-    return histogram[order], [rank[m] for m in maps]
+            self.histogram = self._count()
+        by_channel = self.histogram.sum(axis=2)  # (K, C, R)
+        size = by_channel[:, 0].sum(axis=1).clip(min=1)
+        order = np.argsort((by_channel * _zero_order(by_channel)).sum(axis=(1, 2)) / size)
+        rank = np.argsort(order).astype(np.uint8)
+        self.histogram, self.maps = self.histogram[order], [rank[m] for m in self.maps]
+        return self
+
+    def _shares(self) -> list[Bytes]:
+        """Maps of equal shares of all blocks, by their code length without classes."""
+        self.maps = [np.zeros((1, 1), np.uint8)] * len(self.planes)
+        lengths = _zero_order(self._count().sum(axis=2))[0]  # (C, R)
+        each = [_block_sums(np.take_along_axis(lengths, r.reshape(len(r), -1).astype(int), 1)
+                            .reshape(r.shape).sum(axis=0)) for r in self.planes]  # fmt: skip
+        bounds = np.quantile(np.concatenate([e.ravel() for e in each]),
+                             np.arange(1, self.count) / self.count)  # fmt: skip
+        return [np.searchsorted(bounds, e).astype(np.uint8) for e in each]
+
+    def _count(self) -> Floats:
+        """Histograms (K, C, X, R), both signs of a magnitude pooled."""
+        size = self.channels * self.levels * RANKS
+        total = np.zeros(self.count * size, np.int64)
+        for key, classes in zip(self.keys, self.maps, strict=True):
+            h, w = key.shape[1:]
+            at = spread(np.broadcast_to(classes, (-(-h // BLOCK), -(-w // BLOCK))), h, w)
+            total += np.bincount((key + at * np.int32(size)).ravel(), minlength=total.size)
+        histogram = total.reshape(self.count, self.channels, self.levels, RANKS).astype(float)
+        pairs = histogram[..., 1:-1].reshape(*histogram.shape[:3], -1, 2).mean(axis=4)
+        histogram[..., 1:-1] = pairs.repeat(2, axis=3)
+        return histogram
 
 
-def _size(histogram: Floats) -> Floats:
-    return np.asarray(histogram[:, 0].sum(axis=1).clip(min=1))
+def _zero_order(histogram: Floats) -> Floats:
+    """Code lengths (K, C, R) of each channel by itself, over all classes."""
+    smooth = histogram.sum(axis=0) + 0.05
+    bits = -np.log2(smooth / smooth.sum(axis=1, keepdims=True))
+    return np.asarray(np.broadcast_to(bits, histogram.shape))
 
 
-def _costs(histogram: Floats) -> Floats:
-    """Code lengths (K, C, R), smoothed towards the channel's mean over all classes."""
-    mean = histogram.sum(axis=0) + 0.05
-    mean /= mean.sum(axis=1, keepdims=True)
-    smooth = histogram + 4 * mean
-    return np.asarray(-np.log2(smooth / smooth.sum(axis=2, keepdims=True)))
-
-
-def _histogram(planes: Planes, maps: list[Bytes], count: int) -> Floats:
-    """Histograms (K, C, R), both signs of a magnitude pooled."""
-    channels = planes[0].shape[0]
-    total = np.zeros(count * channels * RANKS)
-    for ranks, classes in zip(planes, maps, strict=True):
-        of_cell = spread(classes, *ranks.shape[1:]).astype(np.intp)
-        cell = (of_cell * channels + np.arange(channels)[:, None, None]) * RANKS + ranks
-        total += np.bincount(cell.ravel(), minlength=total.size)
-    histogram = total.reshape(count, channels, RANKS)
-    pairs = histogram[:, :, 1:-1].reshape(count, channels, -1, 2).mean(axis=3)
-    histogram[:, :, 1:-1] = pairs.repeat(2, axis=2)
-    return histogram
+def _block_sums(values: Floats) -> Floats:
+    """(h, w) -> (ceil(h/2), ceil(w/2)) sums."""
+    h, w = values.shape
+    padded = np.pad(values, ((0, -h % BLOCK), (0, -w % BLOCK)))
+    blocks = padded.reshape(-(-h // BLOCK), BLOCK, -(-w // BLOCK), BLOCK)
+    return np.asarray(blocks.sum(axis=(1, 3)))
 
 
 def _fit_contexts(maps: list[Bytes], count: int) -> tuple[Ints, Bytes]:

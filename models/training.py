@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from nic.models import networks
 from nic.models.config import ModelConfig
+from nic.models.distortion import MEASURES
 from nic.models.prior import ClassPrior
 
 CODEBOOK = (-15, 16)
@@ -55,7 +56,7 @@ class RateDistortion(keras.Model):
 
         Args: ``picture`` (B, H, W, 3) in [0, 1]; ``level`` (B, L) weights over the rate
             points; ``mask`` (B, C), 0 for the channels that are dropped.
-        Returns: (B, 2): bits per pixel, and mean squared error of [0, 1] pixels.
+        Returns: (B, 2): bits per pixel, and distortion as squared error of [0, 1] pixels.
         """
         picture, level, mask = inputs["picture"], inputs["level"], inputs["mask"]
         kept = mask[:, None, None]  # (B, 1, 1, C)
@@ -66,11 +67,10 @@ class RateDistortion(keras.Model):
         noise = keras.random.uniform(ops.shape(scaled), -0.5, 0.5, seed=self.noise)
         bits = self.prior(scaled + noise - prediction, symbols, level, mask)
         decoded = (symbols + prediction) * self._per_channel(self.log_step, level) * kept
-        error = self.synthesis(decoded) - picture
+        distortion = MEASURES[self.config.training.distortion]
+        error = distortion(picture, self.synthesis(decoded))
         _, height, width, _ = ops.shape(picture)
-        return ops.stack(
-            [bits / (height * width), ops.mean(ops.square(error), axis=(1, 2, 3))], axis=-1
-        )
+        return ops.stack([bits / (height * width), error], axis=-1)
 
     def _per_channel(self, log: keras.Variable, level: keras.KerasTensor) -> keras.KerasTensor:
         return ops.exp(ops.matmul(level, log * GAIN_SPEED))[:, None, None]
@@ -107,13 +107,13 @@ class RateDistortion(keras.Model):
 
     def _at_rate_points(self, variable: keras.Variable, config: ModelConfig) -> NDArray[Any]:
         """The values of a variable of a model with other rate points, for those of this one."""
-        value = ops.convert_to_numpy(variable)
+        value = np.asarray(ops.convert_to_numpy(variable))
         if variable.path.rpartition("/")[2] not in ("log_gain", "log_step", "level", "frequency"):
             return value
         known, wanted = np.log(config.rate.lambdas), np.log(self.config.rate.lambdas)
         first = np.clip(np.searchsorted(known, wanted) - 1, 0, len(known) - 2)
         share = (wanted - known[first]) / (known[first + 1] - known[first])
-        return value[first] + share[:, None] * (value[first + 1] - value[first])
+        return np.asarray(value[first] + share[:, None] * (value[first + 1] - value[first]))
 
     def tables(self) -> dict[str, NDArray[np.float32]]:
         """The gains and steps (L, C), as the quantizer uses them."""

@@ -8,64 +8,96 @@ map the channels are still independent. No network and no float takes part in de
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 import nic.fse as fse
-from nic.errors import CorruptError
-from nic.header import Channel, Mode
+from nic import channelmode, classmap
+from nic.errors import CorruptError, UsageError
+from nic.header import BY_CLASS, Channel, Mode
 from nic.models import tables
 from nic.models.tables import Prior
 from nic.stream import Record, Stage
 
-RAW_BITS = 5  # a codebook has at most 32 values
 MIDDLE_QUALITY = 50.0  # for symbols that do not say theirs
 
 Bytes = NDArray[np.uint8]
 Coded = tuple[Mode, bytes]
 
 
-def encode(record: Record, prior: Prior | None = None) -> Record:
+class Coder(StrEnum):
+    """What channels of more than one symbol are coded with."""
+
+    AUTO = "auto"  # whatever is shortest
+    PRIOR = "prior"  # the model's tables
+    OWN = "own"  # a table of their own
+    FSE = "fse"  # ... as the reference writes it
+    RAW = "raw"  # five bits a symbol
+    ZSTD = "zstd"
+
+
+def encode(
+    record: Record, prior: Prior | None = None, coder: Coder = Coder.AUTO, threads: int = 1
+) -> Record:
     """Code a record of symbols: int8 (channels, h, w) -> payloads and their index.
 
-    Args: prior: tables of the record's model; None codes every channel with its own.
-    Raises: CorruptError when a symbol is outside the codebook.
+    Args:
+        prior: tables of the record's model; None codes every channel with its own.
+        threads: the bytes are the same for any number of them.
+    Raises: CorruptError when a symbol is outside the codebook, UsageError when ``coder`` asks
+        for what is not there.
     """
     planes = to_ranks(record)
-    plain = [_encode_channel(plane.ravel()) for plane in planes]
+    histograms = [np.bincount(plane.ravel()) for plane in planes]
+    coded = {c: done for c, h in enumerate(histograms) if (done := channelmode.constant(h))}
+    left = [c for c in range(len(planes)) if c not in coded]
     class_map = b""
-    if prior is not None:
-        plain, class_map = _with_prior(
-            planes, plain, prior, record.header.quality or MIDDLE_QUALITY
-        )
-    index = tuple(Channel(mode, len(payload)) for mode, payload in plain)
+    if coder == Coder.PRIOR and prior is None:
+        raise UsageError("the model has no tables of its own; use another coder")
+    if left and prior is not None and coder in (Coder.AUTO, Coder.PRIOR):
+        quality = record.header.quality or MIDDLE_QUALITY
+        class_map, payloads = _with_prior(planes, left, prior, quality, threads)
+        coded |= payloads
+    for c in left:
+        if coder == Coder.AUTO:
+            coded[c] = _shortest(planes[c].ravel(), histograms[c], coded.get(c))
+        elif coder != Coder.PRIOR:
+            coded[c] = _by_itself(planes[c].ravel(), histograms[c], coder)
+    if coder == Coder.AUTO and class_map:
+        coded, class_map = _if_it_pays(planes, histograms, coded, class_map)
+    index = tuple(Channel(mode, len(payload)) for mode, payload in _in_order(coded))
     header = record.header.after("entropy", index=index)
-    data = b"".join(payload for _, payload in plain)
+    data = b"".join(payload for _, payload in _in_order(coded))
     return replace(record, stage=Stage.CODED, header=header, data=data, class_map=class_map)
 
 
-def decode(record: Record, prior: Prior | None = None) -> Record:
+def decode(record: Record, prior: Prior | None = None, threads: int = 1) -> Record:
     """Inverse of ``encode``. Raises CorruptError, which names the damaged channel."""
     _, value = _ranks(record.header.codebook)
     h, w, _ = record.header.latent_shape
-    classes = _decode_map(record, prior) if record.class_map else None
-    symbols = np.empty((record.header.channels, h * w), np.int8)
-    at = 0
-    for c, entry in enumerate(record.header.index):
-        payload = bytes(record.data[at : at + entry.size])
-        at += entry.size
-        try:
-            if entry.mode == Mode.PRIOR and classes is not None:
-                ranks = fse.decode_ctx(payload, classes.plane(c), classes.bank)
-            else:
-                ranks = _decode_channel(entry.mode, payload, h * w)
-            symbols[c] = value[ranks]
-        except (fse.FseError, IndexError, ValueError) as error:
-            raise CorruptError(f"channel {c} is damaged: {error}") from error
+    index, ends = record.header.index, np.cumsum([e.size for e in record.header.index])
+    payloads = [bytes(record.data[end - e.size : end]) for e, end in zip(index, ends, strict=True)]
+    ranks = np.empty((len(index), h, w), np.uint8)
+    if not record.class_map and any(entry.mode in BY_CLASS for entry in index):
+        raise CorruptError("the class map is missing")
+    if record.class_map:
+        which, of_block = classmap.decode(record.class_map, prior, h, w)
+        assert prior is not None  # or the map would have been refused
+        classes = _Classes(prior, which, tables.spread(of_block, h, w))
+        for mode in BY_CLASS:
+            chosen = [c for c, entry in enumerate(index) if entry.mode == mode]
+            if chosen:
+                ranks[chosen] = classes.decode(mode, [payloads[c] for c in chosen], chosen, threads)
+    for c, entry in enumerate(index):
+        if entry.mode not in BY_CLASS:
+            ranks[c] = _decode_channel(entry.mode, payloads[c], c, (h, w))
+    if ranks.size and ranks.max() >= len(value):
+        damaged = int(np.flatnonzero((ranks >= len(value)).any(axis=(1, 2)))[0])
+        raise CorruptError(f"channel {damaged} is damaged: symbols outside the codebook")
     header = record.header.after("entropy -d", index=())
-    return Record(Stage.SYMBOLS, header, symbols.tobytes(), record.extra)
+    return Record(Stage.SYMBOLS, header, value[ranks].tobytes(), record.extra)
 
 
 def to_ranks(record: Record) -> Bytes:
@@ -88,38 +120,37 @@ def _ranks(codebook: tuple[int, int]) -> tuple[Bytes, NDArray[np.int8]]:
     return rank, value
 
 
+def _in_order(coded: dict[int, Coded]) -> list[Coded]:
+    return [coded[c] for c in sorted(coded)]
+
+
 # -- one channel by itself --------------------------------------------------------------------
 
 
-def _encode_channel(ranks: Bytes) -> Coded:
-    """The shortest of the modes for one plane of ranks (n,)."""
-    histogram = np.bincount(ranks)
-    if histogram.max() == ranks.size:
-        value = len(histogram) - 1
-        return (Mode.CONSTANT, bytes([value])) if value else (Mode.EMPTY, b"")
-    table = fse.Table.from_counts(histogram)
-    coded = table.header() + fse.encode(ranks, table)
-    if len(coded) < -(-ranks.size * RAW_BITS // 8):
-        return Mode.FSE, coded
-    bits = np.unpackbits(ranks[:, None], axis=1)[:, -RAW_BITS:]
-    return Mode.RAW, np.packbits(bits).tobytes()
+def _by_itself(ranks: Bytes, histogram: NDArray[np.intp], coder: Coder) -> Coded:
+    if coder == Coder.RAW:
+        return channelmode.raw(ranks)
+    if coder == Coder.ZSTD:
+        return channelmode.zstd(ranks)
+    return (channelmode.reference if coder == Coder.FSE else channelmode.own)(ranks, histogram)
 
 
-def _decode_channel(mode: Mode, payload: bytes, n: int) -> Bytes:
-    """Ranks (n,) of one plane. Raises ValueError or FseError."""
-    if mode == Mode.FSE:
-        table, used = fse.Table.from_header(payload, max_symbol=2**RAW_BITS - 1)
-        return np.asarray(fse.decode(payload[used:], n, table))
-    expected = {Mode.EMPTY: 0, Mode.CONSTANT: 1, Mode.RAW: -(-n * RAW_BITS // 8)}[mode]
-    if len(payload) != expected:
-        raise ValueError(f"{len(payload)} bytes where {expected} are due")
-    if mode == Mode.EMPTY:
-        return np.zeros(n, np.uint8)
-    if mode == Mode.CONSTANT:
-        return np.full(n, payload[0], np.uint8)
-    bits = np.unpackbits(np.frombuffer(payload, np.uint8), count=n * RAW_BITS)
-    weights = 1 << np.arange(RAW_BITS)[::-1]
-    return np.asarray(bits.reshape(n, RAW_BITS) @ weights, np.uint8)
+def _shortest(ranks: Bytes, histogram: NDArray[np.intp], best: Coded | None) -> Coded:
+    """The shortest of ``best``, an own table, and raw; nothing is coded that cannot win."""
+    size = len(best[1]) if best else ranks.size
+    if channelmode.bound(histogram) < size:
+        candidate = channelmode.own(ranks, histogram)
+        best = candidate if best is None or len(candidate[1]) < size else best
+    if best is None or channelmode.raw_size(ranks.size) < len(best[1]):
+        best = channelmode.raw(ranks)
+    return best
+
+
+def _decode_channel(mode: Mode, payload: bytes, channel: int, shape: tuple[int, int]) -> Bytes:
+    try:
+        return channelmode.decode(mode, payload, shape[0] * shape[1]).reshape(shape)
+    except (IndexError, ValueError) as error:
+        raise CorruptError(f"channel {channel} is damaged: {error}") from error
 
 
 # -- all channels, given the class map --------------------------------------------------------
@@ -127,67 +158,79 @@ def _decode_channel(mode: Mode, payload: bytes, n: int) -> Bytes:
 
 @dataclass(frozen=True)
 class _Classes:
-    """The class of every latent, with the tables that follow from it."""
+    """The class of every latent (h, w), with the tables that follow from it."""
 
-    of_latent: Bytes  # (h, w)
-    tables: Bytes  # (K, C)
-    bank: fse.Bank
+    prior: Prior
+    which: int
+    of_latent: Bytes
 
-    def plane(self, channel: int) -> Bytes:
-        """The table of every latent (h * w,) of a channel."""
-        return np.ascontiguousarray(self.tables[:, channel][self.of_latent].ravel())
+    def encode(self, mode: Mode, planes: Bytes, channels: list[int], threads: int) -> list[bytes]:
+        arguments = self._coding(mode, channels)
+        return fse.encode_planes(planes[channels], *arguments, threads=threads)
+
+    def decode(
+        self, mode: Mode, payloads: Sequence[bytes], channels: list[int], threads: int
+    ) -> Bytes:
+        tables_of, bank, layout = self._coding(mode, channels)
+        try:
+            if mode == Mode.PRIOR:
+                return self._decode_two_states(payloads, tables_of, bank)
+            return fse.decode_planes(payloads, tables_of, bank, layout, threads=threads)
+        except fse.PlaneError as error:
+            damaged = channels[error.plane]
+            raise CorruptError(f"channel {damaged} is damaged: {error.reason}") from error
+
+    def _coding(self, mode: Mode, channels: list[int]) -> tuple[Bytes, fse.Bank, fse.Layout]:
+        by_context = mode == Mode.CONTEXT
+        if by_context and not self.prior.has_contexts:
+            raise CorruptError("a channel is coded by contexts that the model does not have")
+        context = fse.Context.ENERGY if by_context else fse.Context.CLASS
+        tables_of = self.prior.of_channels(self.which, channels[-1] + 1, by_context)[channels]
+        shape = (self.of_latent.shape[0], self.of_latent.shape[1])
+        layout = fse.Layout(shape, self.of_latent, self.prior.classes, context)
+        counts = self.prior.counts
+        return tables_of, classmap.bank_of(counts.tobytes(), counts.shape[1]), layout
+
+    def _decode_two_states(
+        self, payloads: Sequence[bytes], tables_of: Bytes, bank: fse.Bank
+    ) -> Bytes:
+        ranks = np.empty((len(payloads), *self.of_latent.shape), np.uint8)
+        for i, payload in enumerate(payloads):
+            plane = np.ascontiguousarray(tables_of[i, :, 0][self.of_latent])
+            try:
+                ranks[i] = fse.decode_ctx(payload, plane, bank).reshape(plane.shape)
+            except fse.FseError as error:
+                raise fse.PlaneError(i, error) from error
+        return ranks
 
 
 def _with_prior(
-    planes: Bytes, plain: Sequence[Coded], prior: Prior, quality: float
-) -> tuple[list[Coded], bytes]:
-    """Code what gets shorter by class: the channels, and the payload of chunk M.
+    planes: Bytes, channels: list[int], prior: Prior, quality: float, threads: int
+) -> tuple[bytes, dict[int, Coded]]:
+    """Chunk M, and the channels coded by it, with contexts where the prior has them.
 
-    The set of tables is the one made for the nearest rate point. The map is worth it only if
-    it saves more than it takes; else all stays ``plain``.
+    The set of tables is the one made for the nearest rate point.
     """
     _, h, w = planes.shape
-    best = round((quality - 1) / 99 * (len(prior.tables) - 1))
-    of_block = tables.choose(planes, prior, best)
-    context = fse.causal_plane(of_block, prior.contexts[best])
-    class_map = bytes([best]) + fse.encode_ctx(of_block, context, _map_bank(prior, best))
-    classes = _Classes(tables.spread(of_block, h, w), prior.tables[best], _bank(prior))
-    coded = [
-        min(by_itself, _encode_by_class(plane, classes, c), key=lambda coded: len(coded[1]))
-        for c, (plane, by_itself) in enumerate(zip(planes, plain, strict=True))
-    ]
-    saved = sum(len(a[1]) - len(b[1]) for a, b in zip(plain, coded, strict=True))
-    return (coded, class_map) if saved > len(class_map) else (list(plain), b"")
+    which = round((quality - 1) / 99 * (len(prior.tables) - 1))
+    of_block = classmap.choose(planes, prior, which)
+    classes = _Classes(prior, which, tables.spread(of_block, h, w))
+    mode = Mode.CONTEXT if prior.has_contexts else Mode.CLASS
+    payloads = classes.encode(mode, planes, channels, threads)
+    coded = {c: (mode, payload) for c, payload in zip(channels, payloads, strict=True)}
+    return classmap.encode(of_block, prior, which), coded
 
 
-def _encode_by_class(plane: Bytes, classes: _Classes, channel: int) -> Coded:
-    payload = fse.encode_ctx(plane.ravel(), classes.plane(channel), classes.bank)
-    return Mode.PRIOR, payload
-
-
-def _decode_map(record: Record, prior: Prior | None) -> _Classes:
-    """The classes that chunk M holds. Raises CorruptError."""
-    h, w, _ = record.header.latent_shape
-    which, payload = record.class_map[0], record.class_map[1:]
-    if prior is None or which >= len(prior.tables):
-        raise CorruptError("the class map is of a prior that the model does not have")
-    shape = -(-h // tables.BLOCK), -(-w // tables.BLOCK)
-    try:
-        of_block = fse.decode_causal(payload, shape, prior.contexts[which], _map_bank(prior, which))
-    except fse.FseError as error:
-        raise CorruptError(f"the class map is damaged: {error}") from error
-    return _Classes(tables.spread(of_block, h, w), prior.tables[which], _bank(prior))
-
-
-@lru_cache(maxsize=4)
-def _cached_bank(counts: bytes, width: int) -> fse.Bank:
-    rows = np.frombuffer(counts, np.int16).reshape(-1, width)
-    return fse.Bank(fse.Table.from_normalised(row, tables.TABLE_LOG) for row in rows)
-
-
-def _bank(prior: Prior) -> fse.Bank:
-    return _cached_bank(prior.counts.tobytes(), prior.counts.shape[1])
-
-
-def _map_bank(prior: Prior, which: int) -> fse.Bank:
-    return _cached_bank(prior.map_counts[which].tobytes(), prior.map_counts.shape[2])
+def _if_it_pays(
+    planes: Bytes, histograms: list[NDArray[np.intp]], coded: dict[int, Coded], class_map: bytes
+) -> tuple[dict[int, Coded], bytes]:
+    """Everything as it is, or without the class map where that is shorter."""
+    with_map = {c for c, (mode, _) in coded.items() if mode in BY_CLASS}
+    least = sum(channelmode.bound(histograms[c]) for c in with_map)
+    size = len(class_map) + sum(len(coded[c][1]) for c in with_map)
+    if least >= size:
+        return coded, class_map
+    plain = {c: _shortest(planes[c].ravel(), histograms[c], None) for c in with_map}
+    if sum(len(payload) for _, payload in plain.values()) >= size:
+        return coded, class_map
+    return coded | plain, b""

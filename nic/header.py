@@ -26,8 +26,14 @@ class Mode(IntEnum):
     EMPTY = 0  # every symbol is zero: no payload
     CONSTANT = 1  # one byte: the rank of the symbol
     RAW = 2  # five bits per symbol
-    FSE = 3  # its own table, then a tANS stream
-    PRIOR = 4  # a tANS stream with the model's tables, by the class of each block
+    FSE = 3  # its own table, then a two-state tANS payload, as the reference's
+    PRIOR = 4  # a two-state payload with the model's tables, by class; read, not written
+    CLASS = 5  # a ramped payload with the model's tables, by class
+    CONTEXT = 6  # ... by class and decoded neighbours
+    OWN = 7  # its own table, then a ramped payload
+
+
+BY_CLASS = (Mode.PRIOR, Mode.CLASS, Mode.CONTEXT)  # those that need the class map
 
 
 class Colour(IntEnum):

@@ -26,6 +26,7 @@ class Codec:
 
     Args: model: name for encoding; decoding goes by what the stream says.
         backend, device: as in ``nic.models.backend.load``.
+        threads: of the entropy coder; they do not change its output.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Codec:
         model: str = zoo.DEFAULT,
         backend: backends.Name = "auto",
         device: str = "auto",
+        threads: int = 1,
     ) -> None:
         self._name = model
         self._backend = backend
         self._device = device
+        self._threads = threads
         self._models: dict[str, zoo.Model] = {}
         self._transforms: dict[str, backends.Backend] = {}
 
@@ -63,6 +66,7 @@ class Codec:
         target: Stage,
         quality: float | None = None,
         channels: int | None = None,
+        coder: entropy.Coder = entropy.Coder.AUTO,
     ) -> Record:
         """Do the stages between the record and ``target``, the asked ones and the missing.
 
@@ -75,10 +79,14 @@ class Codec:
         if record.stage == Stage.LATENTS:
             record = quantize.quantize(record, self._model_of(record), quality, channels)
         if record.stage == Stage.SYMBOLS and target > Stage.SYMBOLS:
-            record = entropy.encode(record, self._prior_of(record))
+            record = entropy.encode(record, self._prior_of(record), coder, self._threads)
         if record.stage == Stage.CODED and target > Stage.CODED:
             record = pack.pack(record)
         return record
+
+    def recode(self, record: Record, coder: entropy.Coder) -> Record:
+        """The symbols of a coded or packed record in other modes, without a network."""
+        return self.forward(self.to_symbols(record), record.stage, coder=coder)
 
     def decode(self, record: Record) -> Pixels:
         """A record of any stage back to pixels, uint8 (H, W, 3) or (H, W)."""
@@ -98,7 +106,8 @@ class Codec:
             record = pack.unpack(record)
         if record.stage != Stage.CODED:
             return record
-        return entropy.decode(record, self._prior_of(record) if record.class_map else None)
+        prior = self._prior_of(record) if record.class_map else None
+        return entropy.decode(record, prior, self._threads)
 
     def _prior_of(self, record: Record) -> Prior | None:
         model = self._model_of(record)

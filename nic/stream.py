@@ -36,7 +36,7 @@ from typing import BinaryIO, NamedTuple
 
 from nic import header as headers
 from nic.errors import CorruptError, VersionError
-from nic.header import Header, Mode
+from nic.header import Header
 
 MAGIC = b"\x89NIC\r\n\x1a\n"
 VERSION = 1
@@ -194,7 +194,7 @@ def _checked(record: Record) -> Record:
         Stage.SYMBOLS: h * w * record.header.channels,
     }.get(record.stage, sum(channel.size for channel in record.header.index))
     coded = record.stage >= Stage.CODED
-    if Mode.PRIOR in {channel.mode for channel in record.header.index} and not record.class_map:
+    if not record.class_map and any(c.mode in headers.BY_CLASS for c in record.header.index):
         raise CorruptError("the class map is missing")
     if len(record.data) != expected or coded != bool(record.header.index):
         raise CorruptError(f"{len(record.data)} bytes of data where the header says {expected}")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write the card of an exported model: what it is, how it was trained, what it measures.
 
-    scripts/card.py models/zoo/light-1 --run runs/light --config models/configs/light.toml \\
-        --kodak FOLDER --data "..." --hardware "..."
+    scripts/card.py models/zoo/light-2 --run runs/light --kodak FOLDER --data "..." \\
+        --hardware "..."
 
 The measurements are those of scripts/evaluate.py on the pictures of --kodak.
 """
@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 from evaluate import QUALITIES, measure, nic_coder, pictures_of
+from train import checkpoint_state  # the script beside this one, which owns the checkpoint
 
 from nic.models import zoo
-from nic.models.config import load_config
+from nic.models.config import ModelConfig
 from nic.models.export import load_networks
 from nic.models.networks import macs_per_pixel
 from nic.pipeline import Codec
@@ -34,15 +34,13 @@ def networks(model: zoo.Model) -> dict[str, dict[str, Any]]:
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--run", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--kodak", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--data", required=True, help="Training data and its licences, in words.")
 @click.option("--hardware", required=True, help="What it was trained on, in words.")
-def main(folder: Path, run: Path, config_path: Path, kodak: Path, data: str, hardware: str) -> None:
+def main(folder: Path, run: Path, kodak: Path, data: str, hardware: str) -> None:
     model = zoo.from_folder(folder)
-    config = load_config(config_path)
-    with np.load(run / "checkpoint.npz") as checkpoint:
-        state = json.loads(str(checkpoint["state"]))
+    state = checkpoint_state(run / "checkpoint.npz")
+    config = ModelConfig.from_table(state["config"])
     training = {
         "data": data,
         "hardware": hardware,

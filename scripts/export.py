@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Export a training run's averaged weights as a model of the zoo, and fit its prior tables.
 
-    scripts/export.py --config models/configs/light.toml --run runs/light --data FOLDER \\
-        --to models/zoo/light-1
+    scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-2
 
 The version is the number at the end of the folder's name. The prior is fitted to symbols of
 --pictures training pictures. Needs the TensorFlow backend.
@@ -16,12 +15,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import click
 import numpy as np
-from train import Run  # the script beside this one, which owns the checkpoint
+from train import averaged  # the script beside this one, which owns the checkpoint
 
+import nic.fse as fse
+from nic import classmap
 from nic.encode import encode
 from nic.entropy import to_ranks
 from nic.models import backend, zoo
-from nic.models.config import load_config
 from nic.models.data import load_pictures
 from nic.models.export import add_prior, export
 from nic.models.fitting import fit
@@ -38,24 +38,19 @@ def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
 
 
 @click.command(help=__doc__)
-@click.option("--config", "config_path", type=click.Path(path_type=Path), required=True)
 @click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
-@click.option("--pictures", type=int, default=200, show_default=True)
-def main(config_path: Path, run_path: Path, data: Path, folder: Path, pictures: int) -> None:
-    config = load_config(config_path)
-    size = config.training.patch
-    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
-    run = Run(config, [noise])  # the start, measured on it, is overwritten by the checkpoint
-    run.load(run_path / "checkpoint.npz")
-    run.optimizer.finalize_variable_values(run.model.trainable_variables)
-    export(run.model, folder, version=int(folder.name.rpartition("-")[2]))
+@click.option("--pictures", type=int, default=400, show_default=True)
+def main(run_path: Path, data: Path, folder: Path, pictures: int) -> None:
+    model = averaged(run_path / "checkpoint.npz")
+    config = model.config
+    export(model, folder, version=int(folder.name.rpartition("-")[2]))
     chosen = load_pictures(data, config.training.patch)
     rng = np.random.default_rng(config.training.seed)
     sample = [chosen[i] for i in rng.choice(len(chosen), min(pictures, len(chosen)), False)]
     ranks = symbol_ranks(zoo.from_folder(folder), sample)
-    add_prior(folder, fit(ranks, config.rate.classes, config.training.seed))
+    add_prior(folder, fit(ranks, config.rate.classes, fse.energy_contexts, classmap.class_costs))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from records import from_bytes, planes, symbols, to_bytes
 
 from nic import channels, entropy, pack
 from nic.errors import CorruptError, NicError, UsageError
-from nic.header import Mode, to_packed, varint
+from nic.header import BY_CLASS, to_packed, varint
 from nic.stream import MAGIC, Record, Stage
 
 STAGES = ("latents", "symbols", "coded", "packed")
@@ -333,7 +333,7 @@ def test_an_index_that_does_not_fit_the_data_is_refused(photograph, nic_file):
 
 
 def test_a_channel_by_class_needs_its_map(photograph, nic_file):
-    wanted = next(c for c, e in enumerate(photograph.header.index) if e.mode == Mode.PRIOR)
+    wanted = next(c for c, e in enumerate(photograph.header.index) if e.mode in BY_CLASS)
     nic_file.write_bytes(to_bytes(replace(photograph, class_map=b"")))
     with pytest.raises(CorruptError, match="class map is missing"):
         read_from(nic_file, (wanted,))

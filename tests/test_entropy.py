@@ -68,7 +68,7 @@ def test_a_channel_never_takes_more_than_five_bits_a_symbol(kind):
 def test_each_kind_of_plane_gets_the_mode_that_is_shortest():
     source = draw(["zero", "constant", "uniform", "laplacian"], 64, 64, 3)
     modes = [channel.mode for channel in entropy.encode(symbols(source)).header.index]
-    assert modes == [Mode.EMPTY, Mode.CONSTANT, Mode.RAW, Mode.FSE]
+    assert modes == [Mode.EMPTY, Mode.CONSTANT, Mode.RAW, Mode.OWN]
 
 
 def test_large_planes_cost_little_more_than_their_entropy():
@@ -108,10 +108,10 @@ def test_any_codebook_of_up_to_32_values_comes_back(codebook):
 
 def test_a_damaged_channel_is_named():
     coded = entropy.encode(symbols(draw(["zero", "laplacian", "zero"], 32, 32, 9)))
-    assert coded.header.index[1].mode == Mode.FSE
+    assert coded.header.index[1].mode == Mode.OWN
     cut = coded.header.index[1].size // 2
     index = list(coded.header.index)
-    index[1] = Channel(Mode.FSE, cut)
+    index[1] = Channel(Mode.OWN, cut)
     header = replace(coded.header, index=tuple(index))
     with pytest.raises(CorruptError, match="channel 1"):
         entropy.decode(replace(coded, header=header, data=coded.data[:cut]))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from records import planes, reread, symbols
 
 import nic.fse as fse
-from nic import entropy
+from nic import classmap, entropy
 from nic.errors import CorruptError
 from nic.header import Mode
 from nic.models import tables
@@ -35,7 +35,7 @@ def prior():
         pictures = [gain * busy_symbols(rng, 8, 40, 44) for _ in range(6)]
         clipped = [np.clip(p, -15, 16) for p in pictures]
         sets.append([entropy.to_ranks(symbols(p, latent_channels=8)) for p in clipped])
-    return fit(sets, CLASSES)
+    return fit(sets, CLASSES, fse.energy_contexts, classmap.class_costs)
 
 
 def slow_contexts(plane, contexts):
@@ -85,7 +85,7 @@ def test_causal_decoding_refuses_contexts_that_do_not_fit():
 
 
 def test_fitted_tables_are_tables(prior):
-    assert prior.tables.shape == (2, CLASSES, 8)
+    assert prior.tables.shape == (2, CLASSES, 8, 1 + 8)
     assert (prior.counts.sum(axis=1) == 2**tables.TABLE_LOG).all()
     assert (prior.map_counts.sum(axis=2) == 2**tables.TABLE_LOG).all()
     assert (prior.map_counts > 0).all()
@@ -111,23 +111,25 @@ def test_clusters_keep_unlike_histograms_apart():
     assert assigned[0] != assigned[1]
 
 
-def test_block_costs_are_those_of_the_definition(prior):
+@pytest.mark.parametrize("by_context", [False, True])
+def test_class_costs_are_those_of_the_definition(prior, by_context):
     rng = np.random.default_rng(3)
     ranks = entropy.to_ranks(symbols(busy_symbols(rng, 8, 5, 7), latent_channels=8))
-    bits = prior.bits[prior.tables[0]]  # (K, C, R)
-    costs = tables.block_costs(ranks, bits)
+    chosen = prior.of_channels(0, 8, by_context)  # (C, K, X)
+    levels = fse.energy_contexts(ranks) if by_context else np.zeros_like(ranks)
+    costs = classmap.class_costs(ranks, chosen, prior.bits)
     assert costs.shape == (3, 4, CLASSES)
-    for row, column in np.ndindex(3, 4):
-        block = ranks[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-        for k in range(CLASSES):
-            slow = sum(bits[k, c, r] for c in range(8) for r in block[c].ravel())
-            assert costs[row, column, k] == pytest.approx(slow, rel=1e-5)
+    slow = np.zeros((6, 8, CLASSES), int)
+    for c, y, x in np.ndindex(ranks.shape):
+        slow[y, x] += prior.bits[chosen[c, :, levels[c, y, x]], ranks[c, y, x]]
+    slow = slow.reshape(3, 2, 4, 2, CLASSES).sum(axis=(1, 3))
+    np.testing.assert_array_equal(costs, slow)
 
 
 def test_busy_and_quiet_places_get_different_classes(prior):
     planes = np.zeros((8, 20, 20), np.int8)
     planes[:, :, 10:] = np.random.default_rng(1).integers(-9, 10, (8, 20, 10))
-    classes = tables.choose(entropy.to_ranks(symbols(planes, latent_channels=8)), prior, 0)
+    classes = classmap.choose(entropy.to_ranks(symbols(planes, latent_channels=8)), prior, 0)
     assert set(classes[:, :5].ravel()).isdisjoint(classes[:, 5:].ravel())
 
 
@@ -144,7 +146,7 @@ def test_the_prior_saves_bytes_and_is_used(prior):
     made = symbols(busy_symbols(np.random.default_rng(99), 8, 40, 44), latent_channels=8)
     plain, by_class = entropy.encode(made), entropy.encode(made, prior)
     assert by_class.class_map
-    assert {entry.mode for entry in by_class.header.index} == {Mode.PRIOR}
+    assert {entry.mode for entry in by_class.header.index} == {Mode.CONTEXT}
     assert len(by_class.data) + len(by_class.class_map) < 0.9 * len(plain.data)
 
 

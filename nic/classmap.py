@@ -1,0 +1,113 @@
+"""The class map: which class each 2x2 latents get, and how the map itself is coded."""
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nic.fse as fse
+from nic.errors import CorruptError
+from nic.models.tables import BLOCK, TABLE_LOG, Prior
+
+SWEEPS = 2  # over all blocks, when classes are chosen together
+RAMPED = 0x80  # flag of the first byte; without it the payload has two states, as in light-1
+
+Bytes = NDArray[np.uint8]
+Classes = NDArray[np.intp]
+Lengths = NDArray[np.uint32]
+
+
+def choose(ranks: Bytes, prior: Prior, which: int) -> Bytes:
+    """The class map with the shortest code under set ``which`` of a prior.
+
+    The choice of every block alone comes first; then blocks change class, half of them at a
+    time like the squares of a chessboard, where that shortens their code and the naming of
+    classes together (iterated conditional modes).
+
+    Args: ranks: uint8 (C, h, w) symbol ranks.
+    Returns: classes uint8 (ceil(h/2), ceil(w/2)).
+    """
+    tables = prior.of_channels(which, len(ranks), prior.has_contexts)
+    costs = class_costs(ranks, tables, prior.bits)
+    naming = prior.naming_bits(which)  # (west, north, class)
+    usual = naming.mean(axis=(0, 1)).astype(np.uint32)
+    classes = (costs + usual).argmin(axis=2)
+    squares = np.indices(classes.shape).sum(axis=0) % 2
+    for turn in range(2 * SWEEPS):
+        total = costs + _naming_costs(classes, naming)
+        here = squares == turn % 2
+        classes[here] = total[here].argmin(axis=1)
+    return np.asarray(classes, np.uint8)
+
+
+def class_costs(ranks: Bytes, tables: Bytes, bits: Lengths) -> Lengths:
+    """Code length of every block in every class, uint32 (ceil(h/2), ceil(w/2), K).
+
+    Args:
+        ranks: uint8 (C, h, w).
+        tables: uint8 (C, K, X), by context of neighbours if X is not 1.
+        bits: uint32 (T, R), code lengths of ranks by table.
+    """
+    by_context = tables.shape[2] > 1
+    context = fse.Context.ENERGY if by_context else fse.Context.CLASS
+    layout = fse.Layout(ranks.shape[1:], None, tables.shape[1], context)
+    return fse.class_costs(ranks, tables, bits, layout, BLOCK)
+
+
+def encode(classes: Bytes, prior: Prior, which: int) -> bytes:
+    """Chunk M: the set, and the classes, each by its west and north neighbours."""
+    bank, layout = _coding(prior, which, classes.shape)
+    tables = prior.contexts[which].reshape(1, 1, -1)
+    (payload,) = fse.encode_planes(classes[None], tables, bank, layout)
+    return bytes([RAMPED | which]) + payload
+
+
+def decode(class_map: bytes, prior: Prior | None, h: int, w: int) -> tuple[int, Bytes]:
+    """The set and the class map of latents (h, w). Raises CorruptError."""
+    which, payload = class_map[0] & ~RAMPED, class_map[1:]
+    if prior is None or which >= len(prior.tables):
+        raise CorruptError("the class map is of a prior that the model does not have")
+    shape = -(-h // BLOCK), -(-w // BLOCK)
+    bank, layout = _coding(prior, which, shape)
+    contexts = prior.contexts[which]
+    try:
+        if class_map[0] & RAMPED:
+            classes = fse.decode_planes([payload], contexts.reshape(1, 1, -1), bank, layout)[0]
+        else:
+            classes = fse.decode_causal(payload, shape, contexts, bank)
+    except fse.PlaneError as error:
+        raise CorruptError(f"the class map is damaged: {error.reason}") from error
+    except fse.FseError as error:
+        raise CorruptError(f"the class map is damaged: {error}") from error
+    return which, classes
+
+
+def _coding(prior: Prior, which: int, shape: tuple[int, ...]) -> tuple[fse.Bank, fse.Layout]:
+    counts = prior.map_counts[which]
+    bank = bank_of(counts.tobytes(), counts.shape[1])
+    return bank, fse.Layout((shape[0], shape[1]), None, 1, fse.Context.PAIR)
+
+
+@lru_cache(maxsize=4)
+def bank_of(counts: bytes, width: int) -> fse.Bank:
+    """The bank of normalised counts, int16 (T, width)."""
+    rows = np.frombuffer(counts, np.int16).reshape(-1, width)
+    return fse.Bank(fse.Table.from_normalised(row, TABLE_LOG) for row in rows)
+
+
+def _causal_neighbours(classes: Classes) -> tuple[Classes, Classes]:
+    """West and north of every block; where one is outside the other stands in, else 0."""
+    west = np.empty_like(classes)
+    west[:, 1:] = classes[:, :-1]
+    west[1:, 0] = classes[:-1, 0]
+    west[0, 0] = 0
+    return west, np.concatenate([west[:1], classes[:-1]])
+
+
+def _naming_costs(classes: Classes, naming: Lengths) -> Lengths:
+    """Code length (rows, columns, K) of naming a block's class and those of its east and south."""
+    west, north = _causal_neighbours(classes)
+    costs = naming[west, north]
+    costs[:, :-1] += naming[:, north[:, 1:], classes[:, 1:]].transpose(1, 2, 0)
+    costs[:-1] += naming[west[1:], :, classes[1:]]
+    return costs

@@ -1,0 +1,44 @@
+"""The distortions that training minimises are those that pictures are measured with."""
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras", reason="Keras is not installed")
+
+from nic import metrics  # noqa: E402
+from nic.models import distortion  # noqa: E402
+
+SIDE = 192
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Two smooth pictures, and each of them with more and less noise."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:SIDE, :SIDE] / SIDE
+    waves = [np.stack([np.sin(9 * (x * a + y * b)) for a, b in rng.uniform(0, 2, (3, 2))], -1)
+             for _ in range(2)]  # fmt: skip
+    clean = np.stack([128 + 90 * w for w in waves])
+    noise = rng.normal(0, 1, clean.shape) * np.array([4, 25])[:, None, None, None]
+    return (np.clip(np.rint(p), 0, 255).astype(np.uint8) for p in (clean, clean + noise))
+
+
+def test_both_agree_with_the_metrics(pairs):
+    reference, decoded = pairs
+    x, y = (p.astype("float32") / 255 for p in (reference, decoded))
+    error = keras.ops.convert_to_numpy(distortion.squared_error(x, y))
+    found = [metrics.psnr(a, b) for a, b in zip(reference, decoded, strict=True)]
+    np.testing.assert_allclose(-10 * np.log10(error), found, atol=1e-3)
+    similarity = 1 - keras.ops.convert_to_numpy(distortion.dissimilarity(x, y)) / (
+        distortion.EQUIVALENT_ERROR
+    )
+    found = [metrics.ms_ssim(a, b) for a, b in zip(reference, decoded, strict=True)]
+    assert found[0] > 0.97 > 0.9 > found[1]
+    np.testing.assert_allclose(similarity, found, atol=1e-4)
+
+
+def test_a_smaller_patch_is_refused():
+    size = distortion.LEAST_PATCH - 2
+    patch = np.zeros((1, size, size, 3), "float32")
+    with pytest.raises(ValueError, match="176 pixels"):
+        distortion.dissimilarity(patch, patch)
