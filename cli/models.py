@@ -21,12 +21,17 @@ def main(as_json: bool) -> None:
     from nic.models import zoo
 
     models = [_facts(model) for model in zoo.installed()]
+    models += [
+        {"name": name, "status": "untrained", "channels": channels, "note": zoo.remedy(name)}
+        for name, channels in zoo.untrained().items()
+    ]
     click.echo(json.dumps(models) if as_json else "\n\n".join(map(_text, models)))
 
 
 def _facts(model: Any) -> dict[str, Any]:
     identity = {
         "name": f"{model.name}-{model.version}",
+        "status": "trained",
         "content_hash": model.content_hash,
         "channels": model.channels,
         "default_quality": model.default_quality,

@@ -8,7 +8,7 @@ import click
 
 from nic.channels import Channels, parse
 from nic.errors import UsageError
-from nic.models.zoo import DEFAULT
+from nic.models.zoo import DEFAULT, TUNES
 from nic.picture import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -61,9 +61,20 @@ def _channels(_: click.Context, __: click.Parameter, value: str | None) -> Chann
 
 
 def model(function: F) -> F:
-    """``--model``."""
+    """``--model`` and ``--tune``."""
+    function = click.option(
+        "--tune",
+        type=click.Choice(list(TUNES)),
+        default="psnr",
+        show_default=True,
+        help="Take the model's variant that was trained for this measure.",
+    )(function)
     return click.option(
-        "--model", default=DEFAULT, show_default=True, metavar="NAME", help="See nic models."
+        "--model",
+        default=DEFAULT,
+        show_default=True,
+        metavar="NAME",
+        help="See nic models; 4k, 8k and 16k are the default's first 16, 32 and 64 channels.",
     )(function)
 
 

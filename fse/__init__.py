@@ -16,7 +16,16 @@ from .payload import (
     encode_ctx,
     encode_ramp,
 )
-from .planes import Context, Layout, PlaneError, class_costs, decode_planes, encode_planes
+from .planes import (
+    Context,
+    Layout,
+    PlaneError,
+    class_costs,
+    decode_planes,
+    encode_planes,
+    energy_contexts,
+    histograms,
+)
 from .stream import Coded, Kind, compress, decompress
 from .table import DEFAULT_LOG, MAX_LOG, MIN_LOG, Table, best_parameter
 
@@ -48,4 +57,6 @@ __all__ = [
     "encode_ctx",
     "encode_planes",
     "encode_ramp",
+    "energy_contexts",
+    "histograms",
 ]

@@ -45,9 +45,8 @@ typedef struct {
 
 static void count(histogram *h, const uint8_t *symbols, size_t n)
 {
-    *h = (histogram){{0}, 0, 0};
-    for (size_t i = 0; i < n; i++)
-        h->counts[symbols[i]]++;
+    h->most = h->max_symbol = 0;
+    fse_histograms(symbols, n, 1, FSE_ALPHABET, h->counts); /* any byte and length is in range */
     for (unsigned s = 0; s < FSE_ALPHABET; s++) {
         if (h->counts[s] == 0)
             continue;

@@ -94,6 +94,28 @@
  *     WW  W    x                  e    0  1  2  3-4  5-7  8-12  13-19  20-
  *                            context   0  1  2   3    4     5     6     7
  *
+ * Or the symbols W and N themselves choose: context W * alphabet + N. Outside the plane the other
+ * of the two stands in, and 0 where there is none.
+ *
+ *
+ * Tables of one byte
+ * ------------------
+ * A byte 32 j + i names a table over 32 ranks: a Laplace distribution, rounded to integers. Of
+ * standard deviation sigma, it falls by r^2 from one integer to the next:
+ *
+ *     sigma = 0.1 * 80^(i / 31)       P(0) = 1 - r                          (rank 0)
+ *     r = exp(-1 / (sqrt(2) sigma))   P(m) = P(-m) = r^(2m-1) (1 - r^2) / 2 (ranks 2m-1 and 2m)
+ *
+ * for all m up to entry j, from 0, of 1, 2, 3, 4, 6, 8, 12, 16; there is no rank 32. In
+ * integers, with R = 2^16 r rounded to the nearest, and all divisions rounded down:
+ *
+ *     weights in 2^-32     w(0) = (2^16 - R) 2^16,  w(1) = R (2^32 - R^2) / 2^17,
+ *                          w(m+1) = (w(m) R / 2^16) R / 2^16
+ *     cells of m, not 0    w(m) 2^L / (sum of the weights of all ranks with cells), at least 1
+ *     cells of 0           the rest; if none is left, there is no such table
+ *
+ * No count is -1.
+ *
  *
  * The ramped payload, bits from the lowest of each byte upwards, read forwards
  * ----------------------------------------------------------------------------
@@ -115,10 +137,12 @@
  * of an arbitrary cell. The decoder, at the end of a phase, gives the upper half of its states
  * back as bits that come next: the lowest of them first. So eight states cost what one does.
  *
- * The bits given back are used up within the next phase, hence a ramp is steep enough: the
- * encoder takes the least that is. Ramp 7 stands for a single state throughout. Phases that n
- * leaves without symbols are left out, with their states. As before, the payload ends with its
- * last bit, and the last symbol with its lowest cell.
+ * The bits given back must be used up within the next phase, which decides how steep a ramp can
+ * be: the encoder takes the least ramp that is long enough. Ramp 7 stands for a single state
+ * throughout, and is the only one with a context of decoded neighbours. Phases that n leaves
+ * without symbols are left out, with their states. As before, no symbols are no bytes, the payload
+ * ends with its last bit, and the last symbol with its lowest cell. A decoder takes any ramp, so
+ * here it is the symbols and the ramp that have one payload only.
  */
 #ifndef NIC_FSE_H
 #define NIC_FSE_H
@@ -158,7 +182,8 @@ typedef enum {
     FSE_PAYLOAD_UNCLOSED,  /* no closing bit in the last byte, or no byte at all */
     FSE_PAYLOAD_TRUNCATED, /* the payload ends before its symbols do */
     FSE_PAYLOAD_LEFTOVER,  /* the symbols end before the payload does */
-    FSE_PAYLOAD_RAMP,      /* bits that a state gave back are not used up in its phase */
+    FSE_PAYLOAD_RAMP,      /* bits that a state gave back are not used up in the next phase, or
+                              more than one state with a context of neighbours */
     FSE_PAYLOAD_START      /* a state ends elsewhere than an encoder starts */
 } fse_result;
 
@@ -189,9 +214,7 @@ fse_result fse_normalise(const uint32_t *counts, unsigned alphabet, unsigned tab
 
 enum { FSE_RANKS = 32, FSE_SCALES = 32 };
 
-/* The table that one byte names, norm[FSE_RANKS]: a rounded Laplace distribution of symbols that
- * are ranks (see Contexts). Its lower five bits give sigma = 0.1 * 80^(i / 31), the upper three
- * the largest magnitude with a cell: 1, 2, 3, 4, 6, 8, 12, or all. Integers only, so the same
+/* The table that one byte names, norm[FSE_RANKS]: see above. Integers only, so the same
  * everywhere. FSE_NO_FIT where so few cells leave none for the zero. */
 fse_result fse_laplace(uint8_t parameter, unsigned table_log, int16_t *norm);
 
@@ -317,7 +340,7 @@ fse_result fse_decode_ramp(const fse_decoder *decoder, const uint8_t *src, size_
 typedef enum {
     FSE_BY_CLASS,  /* nothing else */
     FSE_BY_ENERGY, /* the decoded neighbours' magnitudes: see above */
-    FSE_BY_PAIR    /* the west and north symbols themselves: west * alphabet + north */
+    FSE_BY_PAIR    /* the west and north symbols themselves */
 } fse_context;
 
 enum { FSE_ENERGIES = 8 };
@@ -340,7 +363,7 @@ size_t fse_planes_scratch(size_t width, size_t height);
  * the other at dst[capacity], capacity >= planes * fse_ramp_bound(n, L), and their lengths to
  * sizes[planes]. tables[planes][classes][contexts] gives the table of each (class, context) of
  * each plane. Payloads with a context of neighbours have a single state. After an error, *at is
- * the plane that it was met in. */
+ * the plane that it was met in, or `planes` where no plane is at fault but the layout. */
 fse_result fse_encode_planes(const fse_encoder *encoder, const fse_layout *layout,
                              const uint8_t *tables, size_t planes, const uint8_t *symbols,
                              fse_code code, uint8_t *scratch, uint8_t *dst, size_t capacity,
@@ -352,10 +375,17 @@ fse_result fse_decode_planes(const fse_decoder *decoder, const fse_layout *layou
                              const size_t *sizes, fse_code code, uint8_t *scratch,
                              uint8_t *symbols, size_t *at);
 
+/* How often each symbol occurs in each plane of n: counts[planes][alphabet]. */
+fse_result fse_histograms(const uint8_t *symbols, size_t n, size_t planes, unsigned alphabet,
+                          uint32_t *counts);
+
+/* The context by energy of every symbol of a plane, to contexts[height * width]. */
+void fse_energy_contexts(const uint8_t *symbols, size_t width, size_t height, uint8_t *contexts);
+
 /* What each class would cost each block x block symbols of all planes together, for encoders to
  * choose by: costs[rows * columns][classes], in the unit of bits[tables][alphabet], the cost of
- * each symbol in each table. Takes FSE_BY_CLASS and FSE_BY_ENERGY; layout->class_of is not looked
- * at. steps[contexts * alphabet * classes] is scratch memory too. */
+ * each symbol in each table, modulo 2^32. Takes FSE_BY_CLASS and FSE_BY_ENERGY; layout->class_of
+ * is not looked at. steps[contexts * alphabet * classes] is scratch memory too. */
 fse_result fse_class_costs(const fse_layout *layout, fse_shape shape, const uint8_t *tables,
                            size_t planes, const uint32_t *bits, const uint8_t *symbols,
                            size_t block, uint8_t *scratch, uint32_t *steps, uint32_t *costs);
@@ -369,7 +399,7 @@ size_t fse_compress_bound(size_t n);
 /* Header and payload in one, byte for byte what the reference's FSE_compress2 gives for
  * max_symbol 1..255 and table_log 5..12. dst[capacity], capacity >= fse_compress_bound(n);
  * *written is 0 unless *kind is FSE_STREAM. Where no table fits, which the reference reports as
- * an error or overlooks, *kind is FSE_RAW. Uses 20 KiB of stack. */
+ * an error or overlooks, *kind is FSE_RAW. Uses 24 KiB of stack. */
 fse_result fse_compress(const uint8_t *symbols, size_t n, unsigned max_symbol, unsigned table_log,
                         uint8_t *dst, size_t capacity, size_t *written, fse_kind *kind);
 

@@ -122,7 +122,7 @@ fse_result fse_decode_causal(const fse_decoder *decoder, const uint8_t *src, siz
                              uint8_t *symbols)
 {
     unsigned side = decoder->shape.alphabet;
-    if (width > FSE_MAX_LENGTH || height > FSE_MAX_LENGTH || width * height > FSE_MAX_LENGTH)
+    if (width > 0 && height > FSE_MAX_LENGTH / width)
         return FSE_TOO_LONG;
     size_t n = width * height;
     if (n == 0)

@@ -2,7 +2,7 @@
 #include "fse.h"
 #include "internal.h"
 
-/* 2^16 r with r = exp(-1 / (sqrt(2) sigma)), sigma = 0.1 * 80^(i / 31): from 0.1 to 8. */
+/* 2^16 r for sigma from 0.1 to 8. */
 static const uint32_t DECAY[FSE_SCALES] = {
     56, 141, 318, 641, 1180, 2004, 3173, 4729,
     6688, 9036, 11733, 14719, 17922, 21262, 24663, 28054,
@@ -13,9 +13,7 @@ static const uint32_t DECAY[FSE_SCALES] = {
 /* The largest magnitude with a cell. */
 static const uint8_t REACH[8] = {1, 2, 3, 4, 6, 8, 12, 16};
 
-/* A Laplace variable rounds to 0 with probability 1 - r, and to m or -m with r^(2m-1) (1 - r^2) / 2
- * each. In units of 2^-32, rounded down; a symbol within reach gets at least one cell, and what
- * rounding leaves or takes is the zero's. */
+/* fse.h derives the weights. What rounding leaves or takes is the zero's. */
 fse_result fse_laplace(uint8_t parameter, unsigned table_log, int16_t *norm)
 {
     if (!shape_is_valid(FSE_RANKS, table_log, 1))

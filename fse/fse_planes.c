@@ -72,21 +72,37 @@ static void energies_of_row(const uint8_t *symbols, size_t y, size_t width, uint
     energy_beside(symbols + y * width, width, energy);
 }
 
-/* Sizes and tables that nothing after has to check again. */
-static fse_result check_planes(const fse_layout *layout, fse_shape shape, const uint8_t *tables,
-                               size_t planes)
+/* Sizes that nothing after has to check again. */
+static fse_result check_layout(const fse_layout *layout, unsigned alphabet)
 {
-    size_t contexts = fse_contexts(layout->context, shape.alphabet);
     if (layout->width > FSE_MAX_LENGTH || layout->height > FSE_MAX_LENGTH
-        || layout->width * layout->height > FSE_MAX_LENGTH)
+        || (layout->width > 0 && layout->height > FSE_MAX_LENGTH / layout->width))
         return FSE_TOO_LONG;
-    if (contexts == 0 || layout->classes < 1 || layout->classes > FSE_ALPHABET)
+    if (fse_contexts(layout->context, alphabet) == 0 || layout->classes < 1
+        || layout->classes > FSE_ALPHABET)
         return FSE_BAD_SHAPE;
-    if (layout->class_of
-        && largest(layout->class_of, layout->width * layout->height) >= layout->classes)
-        return FSE_BAD_SHAPE;
-    return largest(tables, planes * layout->classes * contexts) < shape.tables ? FSE_OK
-                                                                              : FSE_ABSENT_TABLE;
+    return layout->class_of
+                && largest(layout->class_of, layout->width * layout->height) >= layout->classes
+             ? FSE_BAD_SHAPE
+             : FSE_OK;
+}
+
+/* Those, and the tables of all planes. */
+static fse_result check_planes(const fse_layout *layout, fse_shape shape, const uint8_t *tables,
+                               size_t planes, size_t *at)
+{
+    *at = planes;
+    fse_result result = check_layout(layout, shape.alphabet);
+    if (result != FSE_OK)
+        return result;
+    size_t row = layout->classes * fse_contexts(layout->context, shape.alphabet);
+    for (size_t p = 0; p < planes; p++) {
+        if (largest(tables + p * row, row) >= shape.tables) {
+            *at = p;
+            return FSE_ABSENT_TABLE;
+        }
+    }
+    return FSE_OK;
 }
 
 size_t fse_planes_scratch(size_t width, size_t height)
@@ -127,12 +143,14 @@ fse_result fse_encode_planes(const fse_encoder *encoder, const fse_layout *layou
                              fse_code code, uint8_t *scratch, uint8_t *dst, size_t capacity,
                              size_t *sizes, size_t *at)
 {
-    fse_result result = check_planes(layout, encoder->shape, tables, planes);
+    fse_result result = check_planes(layout, encoder->shape, tables, planes, at);
+    if (result != FSE_OK)
+        return result;
     size_t n = layout->width * layout->height;
     unsigned side = encoder->shape.alphabet;
     unsigned ramp = layout->context == FSE_BY_CLASS ? 0 : FSE_RAMP_SINGLE;
     size_t row = layout->classes * fse_contexts(layout->context, side);
-    for (*at = 0; *at < planes && result == FSE_OK; ++*at) {
+    for (*at = 0; *at < planes; ++*at) {
         if (largest(symbols, n) >= side)
             return FSE_ABSENT_SYMBOL;
         for (size_t y = 0; y < layout->height; y++)
@@ -141,13 +159,13 @@ fse_result fse_encode_planes(const fse_encoder *encoder, const fse_layout *layou
         result = fse_encode_ramp(encoder, symbols, scratch, n, ramp, code, dst, capacity,
                                  &sizes[*at]);
         if (result != FSE_OK)
-            break;
+            return result;
         dst += sizes[*at];
         capacity -= sizes[*at];
         symbols += n;
         tables += row;
     }
-    return result;
+    return FSE_OK;
 }
 
 /* ---- Decoding ---------------------------------------------------------------------------- */
@@ -202,7 +220,7 @@ static fse_result close_lane(const lane *l, const fse_decoder *bank)
     return first == l->from ? FSE_OK : FSE_PAYLOAD_START;
 }
 
-SPECIALISED void give_lanes(lane *lanes, unsigned count, const fse_decoder *bank,
+SPECIALISED void give_energies(lane *lanes, unsigned count, const fse_decoder *bank,
                             const fse_layout *layout)
 {
     size_t width = layout->width, i = 0;
@@ -224,17 +242,30 @@ SPECIALISED void give_lanes(lane *lanes, unsigned count, const fse_decoder *bank
     }
 }
 
-static void give_pairs(lane *l, const fse_decoder *bank, const fse_layout *layout)
+SPECIALISED void give_pairs(lane *lanes, unsigned count, const fse_decoder *bank,
+                            const fse_layout *layout)
 {
     unsigned side = bank->shape.alphabet;
     size_t width = layout->width, i = 0;
     for (size_t y = 0; y < layout->height; y++) {
-        const uint8_t *row = l->symbols + y * width;
         for (size_t x = 0; x < width; x++, i++) {
             size_t class = layout->class_of ? layout->class_of[i] : 0;
-            give(l, bank, class * side * side + pair_of(row, x, y, width, side), i);
+            for (unsigned k = 0; k < count; k++) {
+                size_t pair = pair_of(lanes[k].symbols + y * width, x, y, width, side);
+                give(&lanes[k], bank, class * side * side + pair, i);
+            }
         }
     }
+}
+
+/* `count` lanes side by side; a constant, where this is called. */
+SPECIALISED void give_planes(lane *lanes, unsigned count, const fse_decoder *bank,
+                             const fse_layout *layout)
+{
+    if (layout->context == FSE_BY_PAIR)
+        give_pairs(lanes, count, bank, layout);
+    else
+        give_energies(lanes, count, bank, layout);
 }
 
 /* `count` planes, 1 to LANES, with a context of neighbours. */
@@ -256,14 +287,11 @@ SPECIALISED fse_result decode_lanes(const fse_decoder *bank, const fse_layout *l
             return result;
         *at -= k;
     }
-    if (layout->context == FSE_BY_PAIR)
-        for (unsigned k = 0; k < count; k++)
-            give_pairs(&lanes[k], bank, layout);
-    else if (count == LANES)
-        give_lanes(lanes, LANES, bank, layout);
+    if (count == LANES)
+        give_planes(lanes, LANES, bank, layout);
     else
         for (unsigned k = 0; k < count; k++)
-            give_lanes(&lanes[k], 1, bank, layout);
+            give_planes(&lanes[k], 1, bank, layout);
     for (unsigned k = 0; k < count; k++, ++*at) {
         fse_result result = close_lane(&lanes[k], bank);
         if (result != FSE_OK)
@@ -307,7 +335,9 @@ fse_result fse_decode_planes(const fse_decoder *decoder, const fse_layout *layou
                              const size_t *sizes, fse_code code, uint8_t *scratch,
                              uint8_t *symbols, size_t *at)
 {
-    fse_result result = check_planes(layout, decoder->shape, tables, planes);
+    fse_result result = check_planes(layout, decoder->shape, tables, planes, at);
+    if (result != FSE_OK)
+        return result;
     size_t n = layout->width * layout->height, together = 1;
     size_t row = layout->classes * fse_contexts(layout->context, decoder->shape.alphabet);
     int neighbours = layout->context != FSE_BY_CLASS && n > 0;
@@ -333,25 +363,87 @@ fse_result fse_decode_planes(const fse_decoder *decoder, const fse_layout *layou
 
 /* ---- What classes cost ------------------------------------------------------------------- */
 
-/* Adds the costs of one plane: steps[context][symbol][class] to those of each symbol's block. */
-static void add_plane(const fse_layout *layout, unsigned alphabet, const uint32_t *steps,
-                      const uint8_t *symbols, size_t block, uint8_t *energy, uint32_t *costs)
+fse_result fse_histograms(const uint8_t *symbols, size_t n, size_t planes, unsigned alphabet,
+                          uint32_t *counts)
+{
+    if (alphabet < 1 || alphabet > FSE_ALPHABET)
+        return FSE_BAD_SHAPE;
+    memset(counts, 0, planes * alphabet * sizeof *counts);
+    for (size_t p = 0; p < planes; p++, symbols += n, counts += alphabet) {
+        /* Four counters for each symbol: equal neighbours do not wait for each other. */
+        uint32_t part[4][FSE_ALPHABET] = {{0}};
+        if (n > FSE_MAX_LENGTH)
+            return FSE_TOO_LONG;
+        if (largest(symbols, n) >= alphabet)
+            return FSE_ABSENT_SYMBOL;
+        for (size_t i = 0; i < n; i++)
+            part[i & 3][symbols[i]]++;
+        for (unsigned s = 0; s < alphabet; s++)
+            counts[s] = part[0][s] + part[1][s] + part[2][s] + part[3][s];
+    }
+    return FSE_OK;
+}
+
+void fse_energy_contexts(const uint8_t *symbols, size_t width, size_t height, uint8_t *contexts)
+{
+    for (size_t y = 0; y < height; y++)
+        energies_of_row(symbols, y, width, contexts + y * width);
+    for (size_t i = 0; i < width * height; i++)
+        contexts[i] = (uint8_t)level_of(contexts[i]);
+}
+
+static size_t blocks_of(size_t length, size_t block)
+{
+    return length / block + (length % block > 0);
+}
+
+/* Adds the costs of one plane: steps[context][symbol][class] to those of each symbol's block; two
+ * symbols of a block at a time, which halves the traffic of sums. */
+SPECIALISED void add_plane(const fse_layout *layout, unsigned alphabet, const uint32_t *steps,
+                           const uint8_t *symbols, size_t block, uint8_t *level, uint32_t *costs)
 {
     size_t width = layout->width, count = layout->classes;
-    size_t columns = (width + block - 1) / block;
-    for (size_t y = 0; y < layout->height; y++) {
+    size_t columns = blocks_of(width, block);
+    memset(level, 0, width);
+    for (size_t y = 0; y < layout->height; y++, symbols += width) {
         uint32_t *row = costs + y / block * columns * count;
-        if (layout->context == FSE_BY_ENERGY)
-            energies_of_row(symbols, y, width, energy);
+        if (layout->context == FSE_BY_ENERGY) {
+            energies_of_row(symbols - y * width, y, width, level);
+            for (size_t x = 0; x < width; x++)
+                level[x] = (uint8_t)level_of(level[x]);
+        }
         for (size_t x = 0; x < width; x++) {
-            size_t context = layout->context == FSE_BY_ENERGY ? level_of(energy[x]) : 0;
-            const uint32_t *step = steps + (context * alphabet + symbols[y * width + x]) * count;
-            uint32_t *cost = row + x / block * count;
+            uint32_t *restrict cost = row + x / block * count;
+            const uint32_t *one = steps + ((size_t)level[x] * alphabet + symbols[x]) * count;
+            if (x % block + 1 == block || x + 1 == width) {
+                for (size_t c = 0; c < count; c++)
+                    cost[c] += one[c];
+                continue;
+            }
+            x++;
+            const uint32_t *two = steps + ((size_t)level[x] * alphabet + symbols[x]) * count;
             for (size_t c = 0; c < count; c++)
-                cost[c] += step[c];
+                cost[c] += one[c] + two[c];
         }
     }
 }
+
+static void add_plane_plain(const fse_layout *layout, unsigned alphabet, const uint32_t *steps,
+                            const uint8_t *symbols, size_t block, uint8_t *level, uint32_t *costs)
+{
+    add_plane(layout, alphabet, steps, symbols, block, level, costs);
+}
+
+#ifdef FSE_HAS_BMI2
+ON_AVX2 static void add_plane_avx2(const fse_layout *layout, unsigned alphabet,
+                                   const uint32_t *steps, const uint8_t *symbols, size_t block,
+                                   uint8_t *level, uint32_t *costs)
+{
+    add_plane(layout, alphabet, steps, symbols, block, level, costs);
+}
+#else
+#define add_plane_avx2 add_plane_plain
+#endif
 
 fse_result fse_class_costs(const fse_layout *layout, fse_shape shape, const uint8_t *tables,
                            size_t planes, const uint32_t *bits, const uint8_t *symbols,
@@ -359,14 +451,15 @@ fse_result fse_class_costs(const fse_layout *layout, fse_shape shape, const uint
 {
     fse_layout choices = *layout;
     choices.class_of = NULL;
-    fse_result result = check_planes(&choices, shape, tables, planes);
+    size_t at;
+    fse_result result = check_planes(&choices, shape, tables, planes, &at);
     if (result == FSE_OK && (layout->context == FSE_BY_PAIR || block == 0))
         result = FSE_BAD_SHAPE;
     if (result != FSE_OK)
         return result;
     size_t n = layout->width * layout->height, contexts = fse_contexts(layout->context, 0);
     size_t count = layout->classes;
-    size_t blocks = ((layout->width + block - 1) / block) * ((layout->height + block - 1) / block);
+    size_t blocks = blocks_of(layout->width, block) * blocks_of(layout->height, block);
     memset(costs, 0, blocks * count * sizeof *costs);
     for (size_t p = 0; p < planes; p++, symbols += n, tables += count * contexts) {
         if (largest(symbols, n) >= shape.alphabet)
@@ -376,7 +469,8 @@ fse_result fse_class_costs(const fse_layout *layout, fse_shape shape, const uint
             for (size_t s = 0; s < shape.alphabet; s++)
                 for (size_t c = 0; c < count; c++)
                     *step++ = bits[tables[c * contexts + context] * (size_t)shape.alphabet + s];
-        add_plane(layout, shape.alphabet, steps, symbols, block, scratch + n, costs);
+        (has_avx2() ? add_plane_avx2 : add_plane_plain)(layout, shape.alphabet, steps, symbols,
+                                                        block, scratch + n, costs);
     }
     return FSE_OK;
 }

@@ -51,7 +51,7 @@ static inline void flush(front_writer *w)
     w->filled &= 7;
 }
 
-/* Takes back the `count` bits pushed last; after a flush, with count >= 8 bits there. */
+/* Takes back the `count` bits pushed last, of at least as many; after a flush. */
 static uint32_t pop(front_writer *w, unsigned count)
 {
     uint64_t bits = w->bits & ((1u << w->filled) - 1);
@@ -179,9 +179,11 @@ SPECIALISED fse_result encode_any(const encoding *job, uint8_t *dst, size_t capa
         fse_result result = encode_ramp(from, job->n, ramp, &w);
         if (result == FSE_NO_FIT)
             continue;
+        if (result != FSE_OK)
+            return result;
         *written = (size_t)(dst + capacity - w.out);
         memmove(dst, w.out, *written);
-        return result;
+        return FSE_OK;
     }
     return FSE_NO_FIT; /* not reached: a single state is never forked */
 }

@@ -19,11 +19,20 @@
 #if defined(__GNUC__) && defined(__x86_64__)
 #define FSE_HAS_BMI2
 #define ON_BMI2 __attribute__((target("bmi,bmi2")))
+#define ON_AVX2 __attribute__((target("avx2,bmi,bmi2")))
+static inline int has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2");
+}
 static inline int has_bmi2(void)
 {
-    return __builtin_cpu_supports("bmi2");
+    return __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
 }
 #else
+static inline int has_avx2(void)
+{
+    return 0;
+}
 static inline int has_bmi2(void)
 {
     return 0;

@@ -104,14 +104,15 @@ def encode_planes(
     def run(part: slice) -> list[bytes]:
         symbols, count = view(planes[part]), len(planes[part])
         c_layout, _alive = layout._c_layout()
-        room = count * lib.fse_ramp_bound(planes[0].size, bank.table_log)
+        h, w = layout.shape
+        room = count * lib.fse_ramp_bound(length(h * w), bank.table_log)
         dst, c_dst = output(room)
         sizes, at = ffi.new("size_t[]", count), ffi.new("size_t *")
         result = lib.fse_encode_planes(
             bank._encoder.bank, c_layout, pointer(view(tables[part])), count, pointer(symbols),
             int(portable), _scratch(layout), c_dst, room, sizes, at,
         )  # fmt: skip
-        _check_plane(result, part.start + at[0])
+        _check_plane(result, part, at[0])
         ends = np.cumsum(list(sizes))
         return [dst[end - size : end].tobytes() for end, size in zip(ends, sizes, strict=True)]
 
@@ -128,11 +129,12 @@ def decode_planes(
         The symbols, uint8 (P, h, w).
 
     Raises:
-        PlaneError: `encode_planes` would not have written this payload; `reason` is a
-            CorruptStream then.
-        FseError: sizes that do not fit each other, or a table that the bank lacks.
+        PlaneError: `encode_planes` would not have written this payload, and `reason` is a
+            CorruptStream; or a table that the bank lacks.
+        FseError: sizes that do not fit each other.
     """
     layout._check_tables(tables, len(payloads), bank)
+    layout._c_layout()  # its shape is checked before anything of that size is made
     symbols = np.empty((len(payloads), *layout.shape), np.uint8)
 
     def run(part: slice) -> None:
@@ -142,12 +144,42 @@ def decode_planes(
         result = lib.fse_decode_planes(
             bank._decoder.bank, c_layout, pointer(view(tables[part])), len(views),
             pointer(np.concatenate([np.empty(0, np.uint8), *views])), sizes, int(portable),
-            _scratch(layout), ffi.from_buffer("uint8_t[]", symbols[part]), at,
+            _scratch(layout), ffi.from_buffer("uint8_t[]", symbols[part], require_writable=True),
+            at,
         )  # fmt: skip
-        _check_plane(result, part.start + at[0])
+        _check_plane(result, part, at[0])
 
     _parts(run, len(payloads), threads)
     return symbols
+
+
+def histograms(planes: Uint8, alphabet: int) -> npt.NDArray[np.uint32]:
+    """Return how often each symbol occurs in each plane: uint32 (P, alphabet).
+
+    Args:
+        planes: uint8 (P, h, w), C-contiguous.
+        alphabet: 1..256, above every symbol.
+
+    Raises:
+        FseError: a symbol outside the alphabet, or an argument out of range.
+    """
+    if planes.ndim != 3 or not 1 <= alphabet <= lib.FSE_ALPHABET:
+        raise FseError(f"planes of {planes.shape} over {alphabet} symbols")
+    counts = np.empty((len(planes), alphabet), np.uint32)
+    target = ffi.from_buffer("uint32_t[]", counts, require_writable=True)
+    n = planes.shape[1] * planes.shape[2]
+    check(lib.fse_histograms(pointer(view(planes)), n, len(planes), alphabet, target))
+    return counts
+
+
+def energy_contexts(planes: Uint8) -> Uint8:
+    """Return the `Context.ENERGY` of every symbol of planes, uint8 (P, h, w), in the same shape."""
+    contexts = np.empty(planes.shape, np.uint8)
+    for plane, made in zip(planes, contexts, strict=True):
+        h, w = plane.shape
+        target = ffi.from_buffer("uint8_t[]", made, require_writable=True)
+        lib.fse_energy_contexts(pointer(view(plane)), w, h, target)
+    return contexts
 
 
 def class_costs(
@@ -163,11 +195,15 @@ def class_costs(
         block: symbols per side of a block.
 
     Returns:
-        uint32 (ceil(h / block), ceil(w / block), classes), in the same unit.
+        uint32 (ceil(h / block), ceil(w / block), classes), in the same unit, modulo 2**32.
 
     Raises:
         FseError: sizes that do not fit each other, or a symbol outside the alphabet.
     """
+    if bits.dtype != np.uint32 or bits.ndim != 2 or not bits.flags.c_contiguous:
+        raise FseError("costs of symbols are not uint32 (tables, alphabet), C-contiguous")
+    if block < 1:
+        raise FseError(f"blocks of {block} symbols per side")
     count, alphabet = bits.shape
     contexts = layout.context.count(alphabet)
     if planes.shape[1:] != layout.shape or tables.shape != (len(planes), layout.classes, contexts):
@@ -181,7 +217,7 @@ def class_costs(
             c_layout, {"table_log": lib.FSE_MAX_LOG, "alphabet": alphabet, "tables": count},
             pointer(view(tables)), len(planes), ffi.from_buffer("uint32_t[]", bits),
             pointer(view(planes)), block, _scratch(layout), steps,
-            ffi.from_buffer("uint32_t[]", costs),
+            ffi.from_buffer("uint32_t[]", costs, require_writable=True),
         )
     )  # fmt: skip
     return costs
@@ -204,8 +240,10 @@ def _scratch(layout: Layout) -> Any:
     return ffi.new("uint8_t[]", lib.fse_planes_scratch(layout.shape[1], layout.shape[0]))
 
 
-def _check_plane(result: int, plane: int) -> None:
+def _check_plane(result: int, part: slice, at: int) -> None:
     try:
         check(result)
     except FseError as error:
-        raise PlaneError(plane, error) from error
+        if part.start + at == part.stop:  # no plane is at fault, but the layout
+            raise
+        raise PlaneError(part.start + at, error) from error

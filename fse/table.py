@@ -166,13 +166,15 @@ def _parametric_bits() -> npt.NDArray[np.float64]:
     """Code length (256, 32) of every rank in every table of one byte; infinite without a cell."""
     bits = np.full((256, lib.FSE_RANKS), inf)
     for row, parameter in zip(bits, range(256), strict=True):
-        counts = Table.from_parameter(parameter).normalised
+        counts = Table.from_parameter(parameter).normalised.astype(np.float64)
         row[: len(counts)] = MAX_LOG - np.log2(counts)
     return bits
 
 
 def best_parameter(histogram: Counts) -> tuple[int, float]:
     """Return the parameter whose table codes ranks of this histogram shortest, and the bits.
+
+    Both are for tables of the largest table log, which is what `Table.from_parameter` gives.
 
     Raises:
         FseError: occurrences of ranks from 32 on, or a negative count.

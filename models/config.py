@@ -27,8 +27,8 @@ class TransformConfig(_Section):
     latents: int = 64
     width: int = 96  # of the blocks at latent resolution
     expansion: int = 2  # hidden width of a block, as a multiple of its width
-    analysis_blocks: int = 4
-    synthesis_blocks: int = 4
+    analysis_blocks: int = 7
+    synthesis_blocks: int = 7
     half_width: int = 24  # of the blocks at half picture resolution
     half_blocks: int = 1
 
@@ -42,7 +42,7 @@ class RateConfig(_Section):
     decoded neighbours. A class is chosen for every ``class_block`` x ``class_block`` latents.
     """
 
-    lambdas: tuple[float, ...] = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.05)
+    lambdas: tuple[float, ...] = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.05, 0.1, 0.2)
     predicted: tuple[int, ...] = (0, 1, 2)
     classes: int = 32
     class_block: int = 2
@@ -64,6 +64,8 @@ class TrainingConfig(_Section):
     prefixes: tuple[int, ...] = (16, 32)
     prefix_share: float = 0.1  # of the patches at the lowest rate points
     prefix_levels: float = 1.5  # ... those below this (fractional) index into ``lambdas``
+    clip_norm: float = 1.0  # of the gradient of all weights; 0 is no clipping
+    halve_every: int = 0  # epochs of a rate that is halved in place of the cosine; 0 is never
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,46 @@ class ModelConfig:
         )
 
 
-def load_config(path: Path) -> ModelConfig:
+@dataclass(frozen=True)
+class DcnTransformConfig(_Section):
+    """Latent channels: all that the reference's transforms differ in."""
+
+    latents: int = 32
+
+
+@dataclass(frozen=True)
+class QuantizerConfig(_Section):
+    """Sharpness of the soft codebook quantizer."""
+
+    gamma: float = 25.0
+
+
+@dataclass(frozen=True)
+class DcnConfig:
+    """A model of the reference family, as read from ``models/configs/dcn-*.toml``."""
+
+    name: str
+    transform: DcnTransformConfig
+    quantizer: QuantizerConfig
+    training: TrainingConfig
+    family: str = "dcn"
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any]) -> Self:
+        """Build from a TOML or JSON table. Raises ValueError on a key that is not a field."""
+        if unknown := set(table) - {"name", "family", "transform", "quantizer", "training"}:
+            raise ValueError(f"unknown keys {sorted(unknown)}")
+        return cls(
+            name=str(table["name"]),
+            transform=DcnTransformConfig.from_table(table.get("transform", {})),
+            quantizer=QuantizerConfig.from_table(table.get("quantizer", {})),
+            training=TrainingConfig.from_table(table.get("training", {})),
+        )
+
+
+def load_config(path: Path) -> ModelConfig | DcnConfig:
     """Read a TOML config. Raises OSError, tomllib.TOMLDecodeError or ValueError."""
-    return ModelConfig.from_table(tomllib.loads(path.read_text(encoding="utf-8")))
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    if table.get("family") == "dcn":
+        return DcnConfig.from_table(table)
+    return ModelConfig.from_table(table)

@@ -15,7 +15,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nic.models import networks
-from nic.models.config import ModelConfig
+from nic.models.config import ModelConfig, TrainingConfig
 from nic.models.distortion import MEASURES
 from nic.models.prior import ClassPrior
 
@@ -150,7 +150,7 @@ def batches(
     train, levels = config.training, len(config.rate.lambdas)
     channels = config.transform.latents
     while True:
-        picture = np.stack([_crop(pictures, train.patch, rng) for _ in range(train.batch)])
+        picture = _patches(train, pictures, rng)
         at = np.clip(rng.uniform(-0.5, levels - 0.5, train.batch), 0, levels - 1)
         level = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(levels)))
         mask = np.ones((train.batch, channels), "float32")
@@ -159,11 +159,27 @@ def batches(
                 mask[i, rng.choice(train.prefixes) :] = 0
         lambdas = np.exp(level @ np.log(config.rate.lambdas))[:, None]
         inputs = {
-            "picture": picture.astype("float32") / 255,
+            "picture": picture,
             "level": level.astype("float32"),
             "mask": mask,
         }
         yield inputs, lambdas.astype("float32")
+
+
+def plain_batches(
+    config: TrainingConfig, pictures: list[NDArray[np.uint8]], rng: np.random.Generator
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Endless (patches, zeros) for a model that knows its loss without targets."""
+    while True:
+        yield _patches(config, pictures, rng), np.zeros((config.batch, 1), "float32")
+
+
+def _patches(
+    config: TrainingConfig, pictures: list[NDArray[np.uint8]], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """A batch of random crops, float32 (B, H, W, 3) in [0, 1]."""
+    crops = np.stack([_crop(pictures, config.patch, rng) for _ in range(config.batch)])
+    return crops.astype(np.float32) / np.float32(255)
 
 
 def _crop(

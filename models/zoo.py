@@ -32,6 +32,11 @@ from nic.models.tables import Prior
 ZOO = Path(__file__).parent / "zoo"
 PATH_VARIABLE = "NIC_MODEL_PATH"  # further folders of models, separated like PATH
 DEFAULT = "light"
+# The reference family (see nic.models.dcn): known by name, with its latent channels, and listed
+# while no weights of it are installed.
+REFERENCE = {"dcn-4k": 16, "dcn-8k": 32, "dcn-16k": 64}
+PREFIXES = {"4k": 16, "8k": 32, "16k": 64}  # channels; names count latents of a 128x128 patch
+TUNES = {"psnr": "", "ms-ssim": "-ms-ssim"}  # what a model was trained for: end of its name
 FIELDS = {  # of model.json
     *("name", "version", "transform", "codebook", "predicted", "default_quality", "lambdas"),
     *("gains", "steps", "files"),
@@ -154,6 +159,18 @@ def installed() -> list[Model]:
     return sorted(models.values(), key=lambda model: (model.name, -model.version))
 
 
+def untrained() -> dict[str, int]:
+    """The reference models without installed weights: latent channels by name."""
+    names = {model.name for model in installed()}
+    return {name: channels for name, channels in REFERENCE.items() if name not in names}
+
+
+def remedy(name: str) -> str:
+    """What to do about an untrained model, in one clause."""
+    config = f"models/configs/{name}.toml"
+    return f"no weights are shipped; train them with scripts/train.py --config {config}"
+
+
 def by_name(name: str = DEFAULT) -> Model:
     """The newest version of the model ``name``, or the exact one of ``NAME-VERSION``.
 
@@ -163,8 +180,22 @@ def by_name(name: str = DEFAULT) -> Model:
     for model in models:
         if name in (model.name, f"{model.name}-{model.version}"):
             return model
+    if name in REFERENCE:
+        raise ModelError(f"{name} is untrained: {remedy(name)}")
     known = ", ".join(sorted({model.name for model in models})) or "none"
     raise ModelError(f"no model {name!r} is installed (installed: {known})")
+
+
+def by_choice(name: str, tune: str) -> tuple[Model, int | None]:
+    """The model to encode with, and how many channels its name stands for, if it says.
+
+    Args:
+        name: as for ``by_name``, or one of ``PREFIXES``: that many channels of the default.
+        tune: one of ``TUNES``.
+    Raises ModelError.
+    """
+    channels = PREFIXES.get(name)
+    return by_name((DEFAULT if channels else name) + TUNES[tune]), channels
 
 
 def by_id(model_id: str) -> Model:

@@ -29,9 +29,10 @@ LEAST_OWN = 3  # bytes of the shortest table and of a payload's states
 
 Bytes = NDArray[np.uint8]
 Coded = tuple[Mode, bytes]
+Histogram = NDArray[np.uint32]  # of ranks
 
 
-def constant(histogram: NDArray[np.intp]) -> Coded | None:
+def constant(histogram: Histogram) -> Coded | None:
     """The plane of a histogram of ranks with one symbol; None for others."""
     seen = np.flatnonzero(histogram)
     if len(seen) > 1:
@@ -39,13 +40,13 @@ def constant(histogram: NDArray[np.intp]) -> Coded | None:
     return (Mode.CONSTANT, bytes(seen.tolist())) if seen[0] else (Mode.EMPTY, b"")
 
 
-def bound(histogram: NDArray[np.intp]) -> float:
+def bound(histogram: Histogram) -> float:
     """Bytes below which ``own`` does not get."""
     counts = histogram[histogram > 0]
     return float(counts @ -np.log2(counts / counts.sum())) / 8 + LEAST_OWN
 
 
-def own(ranks: Bytes, histogram: NDArray[np.intp]) -> Coded:
+def own(ranks: Bytes, histogram: Histogram) -> Coded:
     """A plane (n,) of two or more symbols, with the shorter kind of table."""
     table = fse.Table.from_counts(histogram)
     parameter, bits = fse.best_parameter(histogram)
@@ -67,7 +68,7 @@ def raw_size(n: int) -> int:
     return -(-n * RAW_BITS // 8)
 
 
-def reference(ranks: Bytes, histogram: NDArray[np.intp]) -> Coded:
+def reference(ranks: Bytes, histogram: Histogram) -> Coded:
     """A plane (n,) of two or more symbols as the reference codes it, or raw."""
     table = fse.Table.from_counts(histogram)
     coded = table.header() + fse.encode(ranks, table)

@@ -34,9 +34,9 @@ def choose(ranks: Bytes, prior: Prior, which: int) -> Bytes:
     classes = (costs + usual).argmin(axis=2)
     squares = np.indices(classes.shape).sum(axis=0) % 2
     for turn in range(2 * SWEEPS):
-        total = costs + _naming_costs(classes, naming)
-        here = squares == turn % 2
-        classes[here] = total[here].argmin(axis=1)
+        row, column = np.nonzero(squares == turn % 2)
+        total = costs[row, column] + _naming_costs(classes, naming, row, column)
+        classes[row, column] = total.argmin(axis=1)
     return np.asarray(classes, np.uint8)
 
 
@@ -104,10 +104,14 @@ def _causal_neighbours(classes: Classes) -> tuple[Classes, Classes]:
     return west, np.concatenate([west[:1], classes[:-1]])
 
 
-def _naming_costs(classes: Classes, naming: Lengths) -> Lengths:
-    """Code length (rows, columns, K) of naming a block's class and those of its east and south."""
+def _naming_costs(classes: Classes, naming: Lengths, row: Classes, column: Classes) -> Lengths:
+    """Code length (n, K) of naming n blocks' classes, and those of their east and south."""
     west, north = _causal_neighbours(classes)
-    costs = naming[west, north]
-    costs[:, :-1] += naming[:, north[:, 1:], classes[:, 1:]].transpose(1, 2, 0)
-    costs[:-1] += naming[west[1:], :, classes[1:]]
+    costs: Lengths = naming[west[row, column], north[row, column]]
+    inside = np.flatnonzero(column + 1 < classes.shape[1])
+    east = row[inside], column[inside] + 1
+    costs[inside] += naming[:, north[east], classes[east]].T
+    inside = np.flatnonzero(row + 1 < classes.shape[0])
+    south = row[inside] + 1, column[inside]
+    costs[inside] += naming[west[south], :, classes[south]]
     return costs

@@ -25,6 +25,7 @@ MIDDLE_QUALITY = 50.0  # for symbols that do not say theirs
 
 Bytes = NDArray[np.uint8]
 Coded = tuple[Mode, bytes]
+Histogram = NDArray[np.uint32]  # of ranks
 
 
 class Coder(StrEnum):
@@ -50,7 +51,7 @@ def encode(
         for what is not there.
     """
     planes = to_ranks(record)
-    histograms = [np.bincount(plane.ravel()) for plane in planes]
+    histograms = fse.histograms(planes, channelmode.RANKS)
     coded = {c: done for c, h in enumerate(histograms) if (done := channelmode.constant(h))}
     left = [c for c in range(len(planes)) if c not in coded]
     class_map = b""
@@ -127,7 +128,7 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
 # -- one channel by itself --------------------------------------------------------------------
 
 
-def _by_itself(ranks: Bytes, histogram: NDArray[np.intp], coder: Coder) -> Coded:
+def _by_itself(ranks: Bytes, histogram: Histogram, coder: Coder) -> Coded:
     if coder == Coder.RAW:
         return channelmode.raw(ranks)
     if coder == Coder.ZSTD:
@@ -135,7 +136,7 @@ def _by_itself(ranks: Bytes, histogram: NDArray[np.intp], coder: Coder) -> Coded
     return (channelmode.reference if coder == Coder.FSE else channelmode.own)(ranks, histogram)
 
 
-def _shortest(ranks: Bytes, histogram: NDArray[np.intp], best: Coded | None) -> Coded:
+def _shortest(ranks: Bytes, histogram: Histogram, best: Coded | None) -> Coded:
     """The shortest of ``best``, an own table, and raw; nothing is coded that cannot win."""
     size = len(best[1]) if best else ranks.size
     if channelmode.bound(histogram) < size:
@@ -222,7 +223,7 @@ def _with_prior(
 
 
 def _if_it_pays(
-    planes: Bytes, histograms: list[NDArray[np.intp]], coded: dict[int, Coded], class_map: bytes
+    planes: Bytes, histograms: Histogram, coded: dict[int, Coded], class_map: bytes
 ) -> tuple[dict[int, Coded], bytes]:
     """Everything as it is, or without the class map where that is shorter."""
     with_map = {c for c, (mode, _) in coded.items() if mode in BY_CLASS}

@@ -25,6 +25,7 @@ class Codec:
     """The models and networks that a run has needed so far, each loaded once.
 
     Args: model: name for encoding; decoding goes by what the stream says.
+        tune: what the model was trained for, one of ``nic.models.zoo.TUNES``.
         backend, device: as in ``nic.models.backend.load``.
         threads: of the entropy coder; they do not change its output.
     """
@@ -35,8 +36,10 @@ class Codec:
         backend: backends.Name = "auto",
         device: str = "auto",
         threads: int = 1,
+        tune: str = "psnr",
     ) -> None:
-        self._name = model
+        self._name, self._tune = model, tune
+        self._chosen: tuple[zoo.Model, int | None] | None = None
         self._backend = backend
         self._device = device
         self._threads = threads
@@ -51,9 +54,10 @@ class Codec:
         name: str | None = None,
     ) -> Record:
         """Analysis of one picture: see ``nic.encode.encode``."""
-        if self._name not in self._models:
-            self._models[self._name] = zoo.by_name(self._name)
-        model = self._models[self._name]
+        if self._chosen is None:
+            self._chosen = zoo.by_choice(self._name, self._tune)
+        model, usual = self._chosen
+        channels = channels or usual
         if channels is not None and channels > model.channels:
             raise UsageError(f"{channels} channels asked of {model.channels}")
         self._models.setdefault(model.id, model)

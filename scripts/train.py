@@ -5,8 +5,9 @@
         --minutes 60 [--start models/checkpoints/light.npz]
 
 Runs on any Keras backend (KERAS_BACKEND=tensorflow|jax|torch). The learning rate follows the
-share of the budget that is spent: --minutes of training time, or --steps. Running the same
-command again goes on from the checkpoint in --out; a larger budget continues the schedule.
+share of the budget that is spent: --minutes of training time, or --steps; that of the
+reference family is halved after so many epochs instead. Running the same command again goes on
+from the checkpoint in --out; a larger budget continues the schedule.
 A fresh run can start from the averaged weights of another family's checkpoint, which may have
 fewer blocks and other rate points.
 Progress is one line on stderr and one JSON object per report in OUT/metrics.jsonl.
@@ -27,8 +28,8 @@ import click
 import keras
 import numpy as np
 
-from nic.models import training
-from nic.models.config import ModelConfig, TrainingConfig, load_config
+from nic.models import dcn, training
+from nic.models.config import DcnConfig, ModelConfig, TrainingConfig, load_config
 from nic.models.data import load_pictures
 
 SAMPLE = 256  # patches that the DCT start is measured on
@@ -37,20 +38,27 @@ SAMPLE = 256  # patches that the DCT start is measured on
 class Run:
     """A model in training, with everything that its checkpoint holds."""
 
-    def __init__(self, config: ModelConfig, pictures: list[Any]) -> None:
+    def __init__(self, config: ModelConfig | DcnConfig, pictures: list[Any]) -> None:
         keras.utils.set_random_seed(config.training.seed)
         self.config = config
         self.rng = np.random.default_rng(config.training.seed)
-        feed = training.batches(config, pictures, self.rng)
-        sample = [next(feed)[0]["picture"] for _ in range(SAMPLE // config.training.batch)]
-        patches = np.round(np.concatenate(sample) * 255).astype("uint8")
-        self.model = training.RateDistortion(config, patches)
+        self.epoch = len(pictures) / config.training.batch  # in steps
+        if isinstance(config, DcnConfig):
+            feed = training.plain_batches(config.training, pictures, self.rng)
+            self.model = dcn.SoftRateDistortion(config.transform.latents, config.quantizer.gamma)
+            loss = self.model.objective
+        else:
+            feed = training.batches(config, pictures, self.rng)
+            sample = [next(feed)[0]["picture"] for _ in range(SAMPLE // config.training.batch)]
+            patches = np.round(np.concatenate(sample) * 255).astype("uint8")
+            self.model = training.RateDistortion(config, patches)
+            loss = training.loss
         self.optimizer = keras.optimizers.Adam(
-            config.training.learning_rate, global_clipnorm=1.0,
+            config.training.learning_rate, global_clipnorm=config.training.clip_norm or None,
             use_ema=True, ema_momentum=config.training.ema,
         )  # fmt: skip
         self.model.compile(
-            optimizer=self.optimizer, loss=training.loss, metrics=[_bpp, _mse], jit_compile=False
+            optimizer=self.optimizer, loss=loss, metrics=[_bpp, _mse], jit_compile=False
         )
         self.feed = feed
         self.model(next(feed)[0])
@@ -114,8 +122,13 @@ def _mse(_: Any, rate_distortion: Any) -> Any:
     return keras.ops.mean(rate_distortion[:, 1]) * 255**2
 
 
-def learning_rate(config: TrainingConfig, progress: float) -> float:
-    """Constant until ``decay_from``, then a half cosine down to the final rate."""
+def learning_rate(config: TrainingConfig, progress: float, epochs: float = 0.0) -> float:
+    """Constant until ``decay_from``, then a half cosine down to the final rate.
+
+    Or halved every ``halve_every`` epochs, whatever the budget.
+    """
+    if config.halve_every:
+        return config.learning_rate / 2 ** (epochs // config.halve_every)
     decay = min(1.0, max(0.0, progress - config.decay_from) / (1 - config.decay_from))
     high, low = config.learning_rate, config.final_learning_rate
     return low + (high - low) * (1 + math.cos(math.pi * decay)) / 2
@@ -128,9 +141,10 @@ def train(run: Run, out: Path, minutes: float, steps: int, report: int, save: fl
     while run.step < steps and run.seconds < 60 * minutes:
         begun = time.monotonic()
         progress = max(run.step / steps, run.seconds / (60 * minutes))
-        run.optimizer.learning_rate.assign(learning_rate(run.config.training, progress))
-        inputs, lambdas = next(run.feed)
-        logs = run.model.train_on_batch(inputs, lambdas, return_dict=True)
+        epochs = run.step / run.epoch
+        run.optimizer.learning_rate.assign(learning_rate(run.config.training, progress, epochs))
+        inputs, target = next(run.feed)
+        logs = run.model.train_on_batch(inputs, target, return_dict=True)
         run.step += 1
         run.seconds += time.monotonic() - begun
         if run.step % report == 0:
@@ -175,6 +189,8 @@ def main(
     if minutes == math.inf and steps == sys.maxsize:
         raise click.UsageError("give a budget: --minutes or --steps")
     config = load_config(config_path)
+    if start is not None and isinstance(config, DcnConfig):
+        raise click.UsageError("the reference family starts from random weights, not --start")
     out.mkdir(parents=True, exist_ok=True)
     run = Run(config, load_pictures(data, config.training.patch))
     if (out / "checkpoint.npz").exists():

@@ -1,7 +1,7 @@
 """Files written once must decode to the same symbols for ever, and to the same pictures.
 
-``NAME.nic`` was made by ``nic compress`` from a crop of a photograph of scikit-image, with the
-quality or channels in its name; ``NAME.png`` is what ``nic decompress`` gave then.
+``MODEL/NAME.nic`` was made by ``nic compress`` from a crop of a photograph of scikit-image, with
+the quality or channels in its name; ``NAME.png`` is what ``nic decompress`` gave then.
 ``symbols.json`` holds the SHA-256 of the symbols, int8 (channels, h, w).
 """
 
@@ -15,11 +15,17 @@ from PIL import Image
 from records import from_bytes
 
 GOLDEN = Path(__file__).parent / "golden"
-SYMBOLS = json.loads((GOLDEN / "symbols.json").read_text())
+SYMBOLS = {
+    f"{path.parent.name}/{name}": digest
+    for path in GOLDEN.glob("*/symbols.json")
+    for name, digest in json.loads(path.read_text()).items()
+}
 
 
 def test_every_golden_file_has_its_symbols():
-    assert sorted(SYMBOLS) == sorted(path.stem for path in GOLDEN.glob("*.nic"))
+    found = (path.relative_to(GOLDEN).with_suffix("") for path in GOLDEN.glob("*/*.nic"))
+    assert sorted(SYMBOLS) == sorted(map(str, found))
+    assert {name.partition("/")[0] for name in SYMBOLS} >= {"light-1", "light-2"}
 
 
 @pytest.mark.parametrize("name", sorted(SYMBOLS))

@@ -104,13 +104,24 @@ def test_test_finds_what_checksums_cannot(stages):
 
 def test_models_are_listed(model):
     listed = json.loads(run("nic", "models", "--json").out)
-    assert [m["content_hash"] for m in listed] == [m.content_hash for m in zoo.installed()]
-    (ours,) = (m for m in listed if m["content_hash"] == model.content_hash)
+    trained = [m["content_hash"] for m in listed if m["status"] == "trained"]
+    assert trained == [m.content_hash for m in zoo.installed()]
+    (ours,) = (m for m in listed if m.get("content_hash") == model.content_hash)
     assert ours["name"] == f"{model.name}-{model.version}"
     assert ours["default_quality"] == model.default_quality
     text = invoke("models").out.decode()
     assert model.content_hash in text
     assert f"{model.name}-{model.version}" in text
+
+
+def test_models_without_weights_are_listed_as_untrained():
+    listed = json.loads(run("nic", "models", "--json").out)
+    untrained = {m["name"]: m["channels"] for m in listed if m["status"] == "untrained"}
+    assert untrained == {"dcn-4k": 16, "dcn-8k": 32, "dcn-16k": 64}
+    assert not any("content_hash" in m for m in listed if m["status"] == "untrained")
+    entry = invoke("models").out.decode().split("\n\n")[-2]
+    assert [line.split()[1] for line in entry.splitlines()[:3]] == ["dcn-8k", "untrained", "32"]
+    assert "scripts/train.py --config models/configs/dcn-8k.toml" in entry
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

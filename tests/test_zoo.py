@@ -3,14 +3,17 @@
 import hashlib
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from programs import assert_fails, run
 
 from nic.errors import ModelError
 from nic.models import zoo
 from nic.models.config import RateConfig, TransformConfig, load_config
+from nic.pipeline import Codec
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,6 +40,28 @@ def test_unknown_models_are_refused_with_those_installed(model):
         zoo.by_name("heavy")
     with pytest.raises(ModelError, match="0123456789"):
         zoo.by_id("0123456789")
+
+
+@pytest.mark.parametrize("name", zoo.REFERENCE)
+def test_the_reference_models_are_untrained_and_say_how_to_train_them(name, png):
+    """Exit code 4, one line, no output; the configuration that the line names is there."""
+    result = run("nic-encode", "--model", name, png)
+    assert_fails(result, 4, f"{name} is untrained: no weights are shipped; ")
+    assert result.out == b""
+    path = result.err.split("scripts/train.py --config ")[1].strip()
+    assert path == f"models/configs/{name}.toml"
+    table = tomllib.loads((ROOT / path).read_text())
+    assert (table["name"], table["family"]) == (name, "dcn")
+    assert table["transform"]["latents"] == zoo.REFERENCE[name]
+
+
+def test_a_reference_model_with_weights_is_a_model_like_any(model, tmp_path, monkeypatch):
+    shutil.copytree(model.folder, tmp_path / "dcn-8k-1")
+    definition = {**model.definition, "name": "dcn-8k", "version": 1}
+    (tmp_path / "dcn-8k-1" / "model.json").write_text(json.dumps(definition))
+    monkeypatch.setenv(zoo.PATH_VARIABLE, str(tmp_path))
+    assert zoo.untrained() == {"dcn-4k": 16, "dcn-16k": 64}
+    assert zoo.by_name("dcn-8k").folder == tmp_path / "dcn-8k-1"
 
 
 def test_every_file_of_an_installed_model_is_sound():
@@ -114,3 +139,22 @@ def test_unknown_keys_of_a_configuration_are_refused(tmp_path):
     path.write_text('name = "x"\n[trainig]\n')
     with pytest.raises(ValueError, match="trainig"):
         load_config(path)
+
+
+@pytest.mark.parametrize(("name", "channels"), [("4k", 16), ("8k", 32), ("16k", 64)])
+def test_the_reference_s_names_stand_for_channels_of_the_default(name, channels, pixels):
+    assert zoo.by_choice(name, "psnr") == (zoo.by_name(), channels)
+    codec = Codec(name)
+    assert codec.encode(pixels).header.channels == channels
+    assert codec.encode(pixels, channels=3).header.channels == 3
+
+
+def test_a_variant_is_the_model_of_that_name(model, tmp_path, monkeypatch):
+    tuned = json.loads((model.folder / "model.json").read_text()) | {"name": "light-ms-ssim"}
+    (tmp_path / "light-ms-ssim-999").mkdir()
+    (tmp_path / "light-ms-ssim-999" / "model.json").write_text(json.dumps(tuned))
+    monkeypatch.setenv(zoo.PATH_VARIABLE, str(tmp_path))
+    assert zoo.by_choice("light", "ms-ssim")[0].name == "light-ms-ssim"
+    assert zoo.by_choice("8k", "ms-ssim")[1] == 32
+    with pytest.raises(ModelError, match="other-ms-ssim"):
+        zoo.by_choice("other", "ms-ssim")
