@@ -24,7 +24,7 @@ const char *fse_message(fse_result result)
     case FSE_PAYLOAD_UNCLOSED: return "the payload has no closing bit";
     case FSE_PAYLOAD_TRUNCATED: return "the payload is truncated";
     case FSE_PAYLOAD_LEFTOVER: return "the payload is longer than its symbols";
-    case FSE_PAYLOAD_RAMP: return "the payload forks its states where it has too few bits";
+    case FSE_PAYLOAD_RAMP: return "the payload's states do not fork as they have to";
     case FSE_PAYLOAD_START: return "the payload does not end in a state where coding starts";
     }
     return "unknown result";

@@ -1,7 +1,8 @@
 """The coder's format once more, in plain Python: slow, and written to be read.
 
 A second opinion for byte-for-byte comparisons. Where fse.h derives tables, this model searches:
-the encoder's step is found by inverting the decoder's table, bits are lists of 0 and 1.
+the encoder's step is found by inverting the decoder's table, bits are lists of 0 and 1. This is
+the format of RFC 8878; fse_model_ramp.py has what fse.h adds to it.
 """
 
 from __future__ import annotations
@@ -182,3 +183,95 @@ def compress(symbols: bytes, limit: int) -> tuple[str, bytes]:
         return "RAW", b""
     coded = header(norm, log) + payload(symbols, bytes(n), [norm], log)
     return ("STREAM", coded) if len(coded) < n - 1 else ("RAW", b"")
+
+
+def decompress(coded: bytes, n: int, max_symbol: int, max_log: int) -> bytes | None:
+    """Return the symbols of a header and a payload, or None where they are not of this format."""
+    try:
+        norm, log, used = read_header(coded, max_symbol, max_log)
+        return bytes(read_payload(coded[used:], bytes(n), [norm], log))
+    except BadBytesError:
+        return None
+
+
+class BadBytesError(Exception):
+    """No writer of this format gives these bytes."""
+
+
+def demand(condition: bool) -> None:
+    if not condition:
+        raise BadBytesError
+
+
+def from_bytes(data: bytes) -> Bits:
+    """Return the bits from the lowest of each byte upwards."""
+    return [byte >> i & 1 for byte in data for i in range(8)]
+
+
+def take(bits: Bits, count: int) -> int:
+    """Remove `count` bits from the front: a number, its lowest bit first."""
+    demand(len(bits) >= count)
+    taken, bits[:count] = bits[:count], []
+    return sum(bit << i for i, bit in enumerate(taken))
+
+
+def read_header(data: bytes, max_symbol: int, max_log: int) -> tuple[list[int], int, int]:
+    """Return normalised counts, their table log, and how many bytes describe them."""
+    bits = from_bytes(data[:512])
+    size = len(bits)
+    log = take(bits, 4) + 5
+    demand(log <= max_log)
+    norm: list[int] = []
+    left = 2**log
+    while left:
+        norm.append(_read_truncated_binary(bits, left + 2) - 1)
+        left -= abs(norm[-1])
+        zeros = 3 if norm[-1] == 0 else 0
+        while zeros == 3:
+            zeros = take(bits, 2)
+            norm += zeros * [0]
+        demand(len(norm) <= max_symbol + (left == 0))
+    demand(2**log not in norm)
+    padding = take(bits, len(bits) % 8)
+    demand(padding == 0)
+    return norm, log, (size - len(bits)) // 8
+
+
+def _read_truncated_binary(bits: Bits, values: int) -> int:
+    width = (values - 1).bit_length()
+    unused = 2**width - values
+    value = take(bits, width - 1)
+    if value < unused:
+        return value
+    return value + 2 ** (width - 1) - unused if take(bits, 1) else value
+
+
+def read_payload(
+    data: bytes, plane: Sequence[int], norms: Sequence[Sequence[int]], log: int
+) -> list[int]:
+    """Decode a symbol for each entry of the plane; the inverse of `payload`."""
+    n = len(plane)
+    if n == 0 or not data:
+        demand(n == len(data) == 0)
+        return []
+    bits = from_bytes(data)[::-1]  # the decoder reads from the end
+    demand(1 in bits[:8])
+    del bits[: bits.index(1) + 1]
+    tables = [decoding_table(norm, log) for norm in norms]
+    states = [_take_downwards(bits, log) for _ in range(min(n, 2))]
+    symbols = []
+    for i, t in enumerate(plane):
+        s, count, base = tables[t][states[i % 2]]
+        symbols.append(s)
+        if i < n - len(states):
+            states[i % 2] = base + _take_downwards(bits, count)
+        else:  # where the encoder started: the symbol's first cell
+            demand(states[i % 2] == [cell[0] for cell in tables[t]].index(s))
+    demand(not bits)
+    return symbols
+
+
+def _take_downwards(bits: Bits, count: int) -> int:
+    demand(len(bits) >= count)
+    taken, bits[:count] = bits[:count], []
+    return int("".join(map(str, taken)) or "0", 2)

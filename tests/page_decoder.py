@@ -1,0 +1,219 @@
+"""A decoder of packed records in plain Python, written from the manual page nic(5) alone.
+
+Slow, and not a line of it is shared with the programs: what it reads, and what it refuses, shows
+that the page says enough. page_coder.py has its tables and payloads.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from page_coder import (
+    RefusedError,
+    Table,
+    cells,
+    demand,
+    laplace,
+    magnitude,
+    ramped,
+    read_description,
+    two_states,
+)
+
+MODEL_LOG = 12
+LEAST_ENERGY = (0, 1, 2, 3, 5, 8, 13, 20)  # of each context
+
+Arrays = dict[str, Any]  # prior.npz, as nested lists
+
+
+# -- record format, chunks, packed header -------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What decoding needs of a packed record."""
+
+    width: int
+    height: int
+    codebook: tuple[int, int]
+    model: str
+    index: list[tuple[int, int]]  # mode, size
+    data: bytes
+    class_map: bytes | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return -(-self.height // 8), -(-self.width // 8)
+
+
+def read_packed(data: bytes) -> Packed:
+    """Read the only record of a stream; a truncated one is an IndexError or refused."""
+    demand(data[:9] == bytes.fromhex("89 4E 49 43 0D 0A 1A 0A 41"), "not a packed record")
+    chunks, at = {}, 9
+    while data[at : at + 1] != b"E":
+        kind, start = data[at : at + 1].decode(), at
+        length, at = _varint(data, at + 1)
+        payload = data[at : at + length]
+        at += length
+        demand(zlib.crc32(data[start:at]) == int.from_bytes(data[at : at + 4], "little"), "CRC")
+        demand(kind.islower() or (kind in "HDM" and kind not in chunks), "critical chunk")
+        chunks[kind] = payload
+        at += 4
+    demand(at + 1 == len(data), "more than a record")
+    return _with_header(chunks["H"], chunks["D"], chunks.get("M"))
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        shift, at = shift + 7, at + 1
+        if data[at - 1] < 128:
+            return value, at
+
+
+def _with_header(head: bytes, data: bytes, class_map: bytes | None) -> Packed:
+    width, at = _varint(head, 1)
+    height, at = _varint(head, at)
+    _, at = _varint(head, at)  # quality
+    channels = head[at + 1]
+    low, high = np.frombuffer(head[at + 2 : at + 4], np.int8).tolist()
+    model = head[at + 4 : at + 8].hex()
+    at, index = at + 8, []
+    for _ in range(channels):
+        entry, at = _varint(head, at)
+        index.append((entry & 7, entry >> 3))
+    demand(at == len(head) and sum(size for _, size in index) == len(data), "sizes")
+    return Packed(width, height, (low, high), model, index, data, class_map)
+
+
+# -- channels -----------------------------------------------------------------------------------
+
+
+def decode(record: Packed, prior: Arrays | None) -> list[list[int]]:
+    """Return the symbols of every channel, row by row."""
+    (h, w), at, planes = record.shape, 0, []
+    low, high = record.codebook
+    symbol_of = sorted(range(low, high + 1), key=lambda symbol: (abs(symbol), symbol > 0))
+    of_model = None
+    if record.class_map is not None:
+        demand(prior is not None, "no tables of the model")
+        of_model = ModelTables(prior, record.class_map, h, w)
+    for channel, (mode, size) in enumerate(record.index):
+        payload = record.data[at : at + size]
+        at += size
+        if mode in (4, 5, 6):
+            demand(of_model is not None, "no chunk M")
+            ranks = of_model.channel(mode, payload, channel)
+        else:
+            ranks = by_itself(mode, payload, h * w)
+        demand(max(ranks) < len(symbol_of), "a rank above the last")
+        planes.append([symbol_of[rank] for rank in ranks])
+    return planes
+
+
+def by_itself(mode: int, payload: bytes, n: int) -> list[int]:
+    """Return the ranks of a channel that needs nothing but its payload."""
+    size = {0: 0, 1: 1, 2: -(-5 * n // 8)}.get(mode, len(payload))
+    demand(len(payload) == size, "size")
+    if mode == 0:
+        return n * [0]
+    if mode == 1:
+        return n * [payload[0]]
+    if mode == 2:
+        bits = "".join(f"{byte:08b}" for byte in payload)
+        return [int(bits[i : i + 5], 2) for i in range(0, 5 * n, 5)]
+    demand(len(payload) > 0, "size")
+    if mode == 7 and payload[0] == 9:
+        return _zstandard(payload[1:], n)
+    if mode == 7 and payload[0] == 8:
+        demand(len(payload) > 1, "size")
+        counts, log, used = laplace(payload[1], 12), 12, 2
+    else:
+        counts, log, used = read_description(payload)
+    table = cells(counts, log)
+    read = {3: two_states, 7: ramped}[mode]
+    return read(payload[used:], n, log, lambda _: table)
+
+
+def _zstandard(frame: bytes, n: int) -> list[int]:
+    import zstandard
+
+    try:
+        demand(zstandard.frame_content_size(frame) == n, "size of the frame")
+        return list(zstandard.decompress(frame))
+    except zstandard.ZstdError as error:
+        raise RefusedError("not a frame") from error
+
+
+# -- tables of the model ------------------------------------------------------------------------
+
+
+def load_prior(path: Path) -> Arrays:
+    """Read prior.npz."""
+    with np.load(path) as arrays:
+        return {name: arrays[name].tolist() for name in arrays.files}
+
+
+class ModelTables:
+    """The tables of the model that chunk M chooses, for latents of h rows and w columns."""
+
+    def __init__(self, prior: Arrays, class_map: bytes, h: int, w: int) -> None:
+        kind, which = divmod(class_map[0], 128)
+        demand(which < len(prior["tables"]), "a set that the model does not have")
+        self.shape = h, w
+        self.tables = prior["tables"][which]
+        self.built = [cells(tuple(counts), MODEL_LOG) for counts in prior["counts"]]
+        self.map_width = -(-w // 2)
+        self.classes = _class_map(
+            kind, class_map[1:], prior["map_counts"][which], prior["contexts"][which],
+            -(-h // 2), self.map_width,
+        )  # fmt: skip
+
+    def channel(self, mode: int, payload: bytes, channel: int) -> list[int]:
+        h, w = self.shape
+
+        def table_of(ranks: list[int]) -> Table:
+            y, x = divmod(len(ranks), w)
+            entries = self.tables[self.classes[y // 2 * self.map_width + x // 2]][channel]
+            if isinstance(entries, int):
+                entries = [entries]
+            demand(mode != 6 or len(entries) > 1, "the model has no contexts")
+            entry = entries[1 + _context(ranks, w) if mode == 6 else 0]
+            return self.built[entry]
+
+        if mode == 4:
+            return two_states(payload, h * w, MODEL_LOG, table_of)
+        return ramped(payload, h * w, MODEL_LOG, table_of, single=mode == 6)
+
+
+def _class_map(
+    kind: int, payload: bytes, counts: list[list[int]], row: list[list[int]], h: int, w: int
+) -> list[int]:
+    tables = [cells(tuple(of_row), MODEL_LOG) for of_row in counts]
+
+    def table_of(classes: list[int]) -> Table:
+        y, x = divmod(len(classes), w)
+        west = classes[-1] if x else None
+        north = classes[-w] if y else None
+        west, north = north if west is None else west, west if north is None else north
+        return tables[row[west or 0][north or 0]]
+
+    if kind == 0:
+        return two_states(payload, h * w, MODEL_LOG, table_of)
+    return ramped(payload, h * w, MODEL_LOG, table_of, single=True)
+
+
+def _context(ranks: list[int], w: int) -> int:
+    y, x = divmod(len(ranks), w)
+
+    def at(dy: int, dx: int) -> int:
+        inside = y + dy >= 0 and 0 <= x + dx < w
+        return magnitude(ranks[(y + dy) * w + x + dx]) if inside else 0
+
+    energy = 2 * at(-1, 0) + 2 * at(0, -1) + at(-1, 1) + at(-1, -1) + at(-2, 0) + at(0, -2)
+    return max(context for context, least in enumerate(LEAST_ENERGY) if energy >= least)
