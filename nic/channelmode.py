@@ -122,7 +122,7 @@ def _decode_zstd(frame: bytes, n: int) -> Bytes:
     try:
         if zstandard.frame_content_size(frame) != n:
             raise ValueError(f"its zstd frame does not hold {n} symbols")
-        ranks = zstandard.decompress(frame, max_output_size=n)
+        ranks = zstandard.ZstdDecompressor().decompress(frame, n, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise ValueError(f"its zstd frame is damaged: {error}") from error
     return np.frombuffer(ranks, np.uint8)

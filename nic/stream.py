@@ -19,7 +19,7 @@ r"""The stream: one self-describing record per picture, the same at every stage.
               symbols   int8 (channels, h, w)
               coded     the channels' payloads one after the other, sizes in the index
               packed    the same
-    M holds   coded     u8 set of the model's prior tables, then the class map
+    M holds   coded     u8 set of the model's prior tables | 80, then the class map
               packed    the same
 
 Records follow each other without a gap. A reader never seeks, never allocates more than it

@@ -89,6 +89,14 @@ def test_a_damaged_zstd_frame_is_named(frame):
         channelmode.decode(Mode.OWN, channelmode.ZSTD + frame, 5)
 
 
+def test_bytes_after_a_zstd_frame_are_refused():
+    pytest.importorskip("zstandard", reason="zstandard is not installed")
+    mode, payload = channelmode.zstd(np.arange(5, dtype=np.uint8))
+    assert channelmode.decode(mode, payload, 5).tolist() == [0, 1, 2, 3, 4]
+    with pytest.raises(ValueError, match="zstd frame"):
+        channelmode.decode(mode, payload + b"more", 5)
+
+
 def test_the_prior_coder_needs_a_prior():
     with pytest.raises(UsageError, match="tables"):
         entropy.encode(symbols(np.arange(12).reshape(1, 3, 4)), None, Coder.PRIOR)
