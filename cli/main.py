@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of th
     "info": "info",
     "test": "check",
     "models": "models",
+    "bench": "bench",
     "encode": "encode",
     "quantize": "quantize",
     "entropy": "entropy",

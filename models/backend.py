@@ -114,14 +114,16 @@ class KerasBackend:
 
             from nic.models.export import load_networks
 
+            devices = keras.distribution.list_devices()  # which starts the framework
+
         self._keras = keras
-        self._device = self._place(device)
+        self._device = self._place(device, devices)
         with keras.device(self._device):
             self._analysis, self._synthesis = load_networks(model)
 
-    def _place(self, device: str) -> str:
+    @staticmethod
+    def _place(device: str, devices: list[str]) -> str:
         """Keras's name of the device. Raises UsageError when there is no such device."""
-        devices = self._keras.distribution.list_devices()
         if device == "auto":
             return str(devices[0])
         wanted = device if ":" in device else f"{device}:0"

@@ -21,7 +21,7 @@ STRIDE = 8  # pixels per latent each way
 
 
 class Mode(IntEnum):
-    """How one channel is coded; stored in the file, so values are never reused."""
+    """How one channel is coded; stored in three bits, all of which have a meaning."""
 
     EMPTY = 0  # every symbol is zero: no payload
     CONSTANT = 1  # one byte: the rank of the symbol
@@ -173,7 +173,7 @@ def to_packed(header: Header) -> bytes:
 
 
 def from_packed(data: bytes) -> Header:
-    """Inverse of ``to_packed``. Raises CorruptError, or VersionError for an unknown mode."""
+    """Inverse of ``to_packed``. Raises CorruptError, or VersionError for an unknown colour."""
     source = iter(data)
     try:
         colour = next(source)
@@ -196,14 +196,8 @@ def from_packed(data: bytes) -> Header:
         latent_channels=latent_channels,
         codebook=(low, high),
         quality=quality / QUALITY_STEPS if quality else None,
-        index=tuple(Channel(_mode(entry & 7), entry >> 3) for entry in entries),
+        index=tuple(Channel(Mode(entry & 7), entry >> 3) for entry in entries),
     ).check()
-
-
-def _mode(value: int) -> Mode:
-    if value not in set(Mode):
-        raise VersionError(f"unknown channel mode {value}; a newer nic wrote this file")
-    return Mode(value)
 
 
 def varint(value: int) -> bytes:

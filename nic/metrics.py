@@ -10,6 +10,7 @@ Floats = NDArray[np.float64]
 
 PEAK = 255.0
 WINDOW, SIGMA = 11, 1.5  # Gaussian window of Wang et al. (2004)
+STRIP = 32  # window positions down at a time: what fits the cache takes two thirds of the time
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 # Exponents of the five scales: Wang, Simoncelli and Bovik, Asilomar 2003.
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -31,31 +32,43 @@ def ms_ssim(reference: Image, decoded: Image) -> float:
 
     Raises ValueError when a side is below 176 pixels: the coarsest scale needs one window.
     """
+    return similarities(reference, decoded)[1]
+
+
+def similarities(reference: Image, decoded: Image) -> tuple[float, float]:
+    """SSIM and MS-SSIM, in the time of the latter. Raises ValueError as ``ms_ssim`` does."""
     if min(reference.shape[:2]) < WINDOW << (len(SCALE_WEIGHTS) - 1):
         raise ValueError(f"MS-SSIM needs sides of {WINDOW << 4} pixels or more")
     x, y = _planes(reference), _planes(decoded)
-    factors = []
+    wholes, factors = [], []
     for scale, weight in enumerate(SCALE_WEIGHTS):
         if scale:
             x, y = _halve(x), _halve(y)
         whole, contrast = _similarity(x, y)
+        wholes.append(whole)
         last = scale == len(SCALE_WEIGHTS) - 1
         factors.append(np.maximum(whole if last else contrast, 0) ** weight)
-    return float(reduce(np.multiply, factors).mean())
+    return float(wholes[0].mean()), float(reduce(np.multiply, factors).mean())
 
 
 def _planes(image: Image) -> Floats:
     return np.atleast_3d(image).astype(np.float64).transpose(2, 0, 1)  # (C, H, W)
 
 
-def _similarity(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Per plane (C,): mean SSIM, and mean of its contrast-structure factor."""
+def _similarity(x: Floats, y: Floats) -> Floats:
+    """(2, C): mean SSIM of each plane, and the mean of its contrast-structure factor."""
+    h, w = x.shape[1] - WINDOW + 1, x.shape[2] - WINDOW + 1
+    strips = [slice(top, top + STRIP + WINDOW - 1) for top in range(0, h, STRIP)]
+    return np.asarray(sum(_sums(x[:, strip], y[:, strip]) for strip in strips) / (h * w))
+
+
+def _sums(x: Floats, y: Floats) -> Floats:
+    """What ``_similarity`` gives, as sums over all positions of the window."""
     mean_x, mean_y = _blur(x), _blur(y)
-    variance = _blur(x * x) - mean_x**2 + _blur(y * y) - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
-    contrast = (2 * covariance + C2) / (variance + C2)
-    luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
-    return (luminance * contrast).mean(axis=(1, 2)), contrast.mean(axis=(1, 2))
+    squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
+    contrast = (2 * (_blur(x * y) - product) + C2) / (_blur(x * x + y * y) - squares + C2)
+    whole = (2 * product + C1) / (squares + C1) * contrast
+    return np.array([whole.sum(axis=(1, 2)), contrast.sum(axis=(1, 2))])
 
 
 def _blur(x: Floats) -> Floats:

@@ -6,8 +6,8 @@
 
 Name, synopsis, description, options, examples and references are those of the click command;
 exit codes are those of nic.errors. A file man/prose/PAGE.mdoc adds to its page: a section
-that the page has is extended, any other one follows the options. The date is that of the
-newest release in CHANGELOG.md.
+that the page has is extended, any other one follows the options. A file man/prose/PAGE.txt is
+shown as it is, as the section RESULTS. The date is that of the newest release in CHANGELOG.md.
 """
 
 import datetime
@@ -133,8 +133,20 @@ def option_help(option: click.Option) -> str:
     return " ".join(parts)
 
 
+def subcommands(target: click.Command) -> dict[str, click.Command]:
+    """The commands that share the page of a group; those of nic have pages of their own."""
+    if target is umbrella or not isinstance(target, click.Group):
+        return {}
+    return dict(target.commands)
+
+
 def options(target: click.Command) -> list[click.Option]:
-    """All options of a command: its own, then those that every program has."""
+    """All options of a command: its own, or its subcommands', then what every program has."""
+    parts = subcommands(target)
+    if parts:
+        every = [option for part in parts.values() for option in options(part)]
+        common = {option.opts[-1]: option for option in every if option.opts[-1] in COMMON}
+        return [option for option in every if option.opts[-1] not in COMMON] + [*common.values()]
     params = target.get_params(click.Context(target))
     own = [param for param in params if isinstance(param, click.Option)]
     return sorted(own, key=lambda option: option.opts[-1] in COMMON)
@@ -142,6 +154,10 @@ def options(target: click.Command) -> list[click.Option]:
 
 def synopsis(target: click.Command, invocation: str) -> Iterator[str]:
     """The call with all its options, each in its shortest form."""
+    for name, part in subcommands(target).items():
+        yield from synopsis(part, f"{invocation} {name}")
+    if subcommands(target):
+        return
     yield f".Nm {invocation}"
     for option in options(target):
         if option.opts[-1] not in COMMON[2:]:
@@ -149,16 +165,35 @@ def synopsis(target: click.Command, invocation: str) -> Iterator[str]:
             yield ".Op " + " | ".join(flags(names, metavar(option)) for names in short)
     for argument in target.params:
         if isinstance(argument, click.Argument):
-            if isinstance(argument.type, click.Choice):
-                yield ".Cm " + " | ".join(argument.type.choices)
-            else:
-                yield ".Op Ar FILE ..."
+            yield operand(argument)
 
 
-def option_list(target: click.Command) -> Iterator[str]:
-    """Every option with its help, as a tagged list."""
+def operand(argument: click.Argument) -> str:
+    """An argument in mdoc(7) macros: ``.Op Ar FILE ...`` for ``[FILE]...``."""
+    if isinstance(argument.type, click.Choice):
+        return ".Cm " + " | ".join(argument.type.choices)
+    words = argument.make_metavar(click.Context(click.Command(""))).replace("...", "")
+    macro = ".Op Ar" if words.startswith("[") else ".Ar"
+    return f"{macro} {words.strip('[]')}{' ...' * (argument.nargs == -1)}"
+
+
+def option_lists(target: click.Command) -> Iterator[str]:
+    """Every option with its help, those of subcommands under their names."""
+    parts = subcommands(target)
+    for name, part in parts.items():
+        yield f".Ss {name}"
+        yield from option_list([o for o in options(part) if o.opts[-1] not in COMMON])
+    if parts:
+        yield ".Ss All of them"
+        yield from option_list([o for o in options(target) if o.opts[-1] in COMMON])
+    else:
+        yield from option_list(options(target))
+
+
+def option_list(listed: list[click.Option]) -> Iterator[str]:
+    """Options with their help, as a tagged list."""
     yield ".Bl -tag -width Ds"
-    for option in options(target):
+    for option in listed:
         groups = (option.opts, option.secondary_opts)
         yield ".It " + " | ".join(flags(names, metavar(option)) for names in groups if names)
         yield from prose(option_help(option))
@@ -220,12 +255,21 @@ def read_prose(page: str) -> Page:
     return sections
 
 
+def examples(target: click.Command) -> list[str]:
+    """The example lines of a command, and then of its subcommands, each once."""
+    every = [split_help(part)[1] for part in (target, *subcommands(target).values())]
+    return list(dict.fromkeys(line for lines in every for line in lines))
+
+
 def description(target: click.Command, alias: str | None) -> Iterator[str]:
     """The paragraphs of the help; the short first one is part of the description too."""
     for number, paragraph in enumerate(split_help(target)[0]):
         if number:
             yield ".Pp"
         yield from prose(paragraph)
+    for name, part in subcommands(target).items():
+        yield f".Ss {name}"
+        yield from description(part, None)
     if alias is not None:
         yield ".Pp"
         yield f".Nm {alias}"
@@ -246,9 +290,9 @@ def generated(page: str) -> Page:
         "DESCRIPTION": list(
             description(target, f"nic {name}" if installed and page != "nic" else None)
         ),
-        "OPTIONS": list(option_list(target)),
+        "OPTIONS": list(option_lists(target)),
         "EXIT STATUS": list(exit_status()),
-        "EXAMPLES": display(split_help(target)[1]),
+        "EXAMPLES": display(examples(target)),
         "SEE ALSO": see_also(target, page),
     }
     if page == "nic":
@@ -257,6 +301,9 @@ def generated(page: str) -> Page:
         sections["COMMANDS"] = list(command_list())
     if variables:
         sections["ENVIRONMENT"] = list(environment(variables))
+    results = MAN / "prose" / f"{page}.txt"
+    if results.exists():
+        sections["RESULTS"] = display(results.read_text(encoding="utf-8").splitlines())
     return sections
 
 

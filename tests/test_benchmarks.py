@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from records import from_bytes, to_bytes
 
-from nic import picture
+from nic import encode, pack, picture, quantize
+from nic.bench import stages
 from nic.models import backend
 from nic.stream import Stage, read_records
 
@@ -32,6 +33,11 @@ def networks(model):
     return backend.load(model)
 
 
+def test_reading_a_picture(benchmark, source):
+    png = picture.write(source, "png")
+    assert np.array_equal(benchmark(picture.read, png), source)
+
+
 def test_analysis(benchmark, networks, source, model):
     values = (source / 255).astype("float32")
     assert benchmark(networks.analysis, values).shape == (64, 64, model.channels)
@@ -51,6 +57,34 @@ def test_forward(benchmark, codec, records, target):
 
 def test_entropy_decoding(benchmark, codec, records):
     assert benchmark(codec.to_symbols, records[Stage.CODED]).stage == Stage.SYMBOLS
+
+
+def test_unpacking(benchmark, records):
+    assert benchmark(pack.unpack, records[Stage.PACKED]).stage == Stage.CODED
+
+
+def test_dequantizing(benchmark, records, model):
+    record = benchmark(quantize.dequantize, records[Stage.SYMBOLS], model)
+    assert record.stage == Stage.LATENTS
+
+
+def test_latents_to_a_picture(benchmark, records, networks, source):
+    """Synthesis with what surrounds the network: clipping, rounding and cropping."""
+    pixels = benchmark(encode.decode, records[Stage.LATENTS], networks)
+    assert pixels.shape == source.shape
+
+
+@pytest.mark.parametrize("name", ["ppm", "png"])
+def test_writing_a_picture(benchmark, source, name):
+    assert np.array_equal(picture.read(benchmark(picture.write, source, name)), source)
+
+
+@pytest.mark.parametrize("stage", [*stages.FORWARD, *stages.BACKWARD])
+def test_what_nic_bench_times(benchmark, source, model, networks, stage):
+    """The calls of ``nic bench speed``, whose sum is the codec."""
+    calls = stages.stage_calls(source, model, networks, model.default_quality)
+    assert list(calls) == [*stages.FORWARD, *stages.BACKWARD]
+    assert benchmark(calls[stage]) is not None
 
 
 def test_writing_and_reading_a_packed_file(benchmark, records):

@@ -49,7 +49,7 @@ FAULTS = {  # name -> exit code, message
     "packed_header_cut": (3, "header ends too early"),
     "packed_header_left_over": (3, "bytes left over"),
     "packed_colour_unknown": (5, "colour model 7"),
-    "channel_mode_unknown": (5, "channel mode 7"),
+    "channel_own_table_missing": (3, "channel 0 is damaged"),
     "channel_payload_missing": (3, "0 bytes of data where the header says 1"),
     "channel_empty_with_payload": (3, "channel 0 is damaged"),
     "channel_constant_no_symbol": (3, "channel 1 is damaged"),

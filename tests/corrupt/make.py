@@ -98,7 +98,7 @@ STREAMS = {
     "packed_header_cut": MAGIC + PACKED + chunk(b"H", FACTS[:9]) + chunk(b"D", b"") + END,
     "packed_header_left_over": MAGIC + PACKED + chunk(b"H", FACTS + bytes(3)) + END,
     "packed_colour_unknown": MAGIC + PACKED + chunk(b"H", b"\x07" + FACTS[1:] + bytes(2)) + END,
-    "channel_mode_unknown": packed(b"", (0, 7), (0, EMPTY)),
+    "channel_own_table_missing": packed(b"", (0, 7), (0, EMPTY)),
     "channel_payload_missing": packed(b"", (0, EMPTY), (1, CONSTANT)),
     "channel_empty_with_payload": packed(b"\0", (1, EMPTY), (0, EMPTY)),
     "channel_constant_no_symbol": packed(b"\x20", (0, EMPTY), (1, CONSTANT)),

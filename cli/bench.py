@@ -1,0 +1,257 @@
+"""nic bench: speed on this machine, and quality against other codecs."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
+
+import click
+
+from nic import __version__
+from nic.cli import options
+from nic.cli.command import command
+from nic.cli.files import writing
+from nic.errors import NicError, UsageError
+from nic.models.zoo import DEFAULT
+
+F = TypeVar("F", bound=Callable[..., Any])
+PEERS = ("jpeg", "jpeg2000", "bpg", "webp", "avif", "jpegxl", "none")
+INTERRUPTED = 130  # the exit code of a program that SIGINT ended
+
+
+@click.group("bench", epilog="See also: nic-compress(1), nic-models(1), nic(1).")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main() -> None:
+    """Measure speed and quality on this machine.
+
+    speed times the networks, every stage and the programs; quality compares bytes and
+    distortion with other codecs; compare sets two results side by side. Tables go to stdout,
+    as Markdown where that is no terminal. An interrupt prints what is finished.
+
+    \b
+    Examples:
+      nic bench speed
+      nic bench quality kodak/ --json after.json --plot curves.svg
+      nic bench compare before.json after.json
+    """
+
+
+def _size(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> list[tuple[int, int]]:
+    sizes = []
+    for value in values:
+        width, cross, height = value.lower().partition("x")
+        if not cross or not (width.isdigit() and height.isdigit()) or "0" in (width, height):
+            raise click.BadParameter(f"{value}: use WIDTHxHEIGHT, such as 1920x1080")
+        sizes.append((int(width), int(height)))
+    return sizes
+
+
+def _models(function: F) -> F:
+    return click.option(
+        "--model", "models", multiple=True, metavar="NAME",
+        help=f"See nic models; may be repeated. Default: {DEFAULT}.",
+    )(function)  # fmt: skip
+
+
+def _outputs(function: F) -> F:
+    for name, value, meaning in (
+        ("force", "", "Replace existing files."),
+        ("plot", "FILE", "Draw into FILE, a .png or .svg."),
+        ("csv", "FILE", "Write every measured row to FILE; - is stdout, without tables."),
+        ("json", "FILE", "Write everything to FILE; - is stdout, without tables."),
+    ):
+        names = [*(["-f"] if name == "force" else []), f"--{name}"]
+        settings: dict[str, Any] = {"metavar": value} if value else {"is_flag": True}
+        function = click.option(*names, help=meaning, **settings)(function)
+    return function
+
+
+# fmt: off
+@command("speed", epilog="See also: nic-bench(1), nic(1).")
+@click.argument("pictures", nargs=-1, type=click.Path(path_type=Path), metavar="[PICTURE]...")
+@click.option("--size", "sizes", multiple=True, callback=_size, metavar="WxH",
+              help="Picture size; may be repeated. Default: 512x512 and 1920x1080.")
+@_models
+@click.option("-q", "--quality", type=click.FloatRange(1, 100), metavar="1..100",
+              help="Quality that is coded at. Default: the model's.")
+@click.option("--backend", type=click.Choice(["litert", "keras"]),
+              help="Time this one alone. Default: all that are installed.")
+@click.option("--device", type=click.Choice(["cpu", "gpu"]),
+              help="Time this one alone. Default: the CPU, and a GPU if there is one.")
+@click.option("--repeats", type=click.IntRange(3, 1000), default=7, show_default=True, metavar="N",
+              help="Repeats of every call; slow ones are repeated less.")
+@click.option("--seed/--no-seed", default=True, help="Time the dcn network too, or not.")
+@_outputs
+def speed(
+    pictures: tuple[Path, ...], sizes: list[tuple[int, int]], models: tuple[str, ...],
+    quality: float | None, backend: str | None, device: str | None, repeats: int, seed: bool,
+    **outputs: Any,
+) -> None:
+    """Time the networks, every stage and the programs.
+
+    PICTUREs are cut, or mirrored, to each size; without any, one with the spectrum of
+    photographs is made. The rows of the dcn network are of random weights, which take as
+    long; published rows are what others measured on their hardware.
+
+    \b
+    Examples:
+      nic bench speed
+      nic bench speed a.png --size 768x512 --backend litert
+    """
+    from nic.bench import speed as bench
+
+    places = tuple(
+        place
+        for place in bench.PLACES
+        if backend in (None, place.backend) and device in (None, place.device)
+    )
+    if not places:
+        raise UsageError(f"the {backend} backend does not run on a {device}")
+    setup = bench.Setup(
+        models=models or (DEFAULT,),
+        sizes=tuple(sizes) or bench.SIZES,
+        paths=pictures,
+        places=places if backend or device else (),
+        quality=quality,
+        repeats=repeats,
+        with_seed=seed,
+    )
+    with _opened(**outputs) as finish:
+        with _progress(bench.steps(setup)) as advance:
+            report = bench.measure(setup, advance)
+        finish(report)
+    _exit(report)
+# fmt: on
+
+
+# fmt: off
+@command("quality", epilog="See also: nic-bench(1), nic(1).")
+@click.argument("pictures", nargs=-1, required=True, metavar="FOLDER|PICTURE...",
+                type=click.Path(exists=True, path_type=Path))
+@click.option("-q", "--quality", "levels", type=click.FloatRange(1, 100), multiple=True,
+              metavar="1..100", help="Quality of nic; may be repeated. Default: seven of them.")
+@_models
+@click.option("--peer", "peers", type=click.Choice(PEERS), multiple=True,
+              help="Compare with this codec alone; may be repeated. Default: with all.")
+@click.option("--jobs", type=click.IntRange(1, 1024), metavar="N",
+              help="Files coded at the same time. Default: one per core.")
+@options.network
+@_outputs
+def quality(
+    pictures: tuple[Path, ...], levels: tuple[float, ...], models: tuple[str, ...],
+    peers: tuple[str, ...], jobs: int | None, backend: str, device: str, **outputs: Any,
+) -> None:
+    """Compare bytes and distortion with other codecs, over a range of qualities.
+
+    Bytes are those of whole files, headers and all, and distortion is that of the 8-bit
+    pictures decoded from them. A codec that is not installed is named with how to install it.
+
+    \b
+    Examples:
+      nic bench quality kodak/ --plot curves.png --json all.json
+      nic bench quality a.png b.png -q 30 -q 50 -q 70 --peer jpeg
+    """
+    from nic.bench import quality as bench
+    from nic.bench.codecs import QUALITIES
+    from nic.bench.machine import cores
+
+    chosen = tuple(name for name in PEERS if name in (peers or PEERS) and name != "none")
+    setup = bench.Setup(
+        models=models or (DEFAULT,),
+        backend=backend,
+        device=device,
+        levels=tuple(sorted(levels)) or QUALITIES,
+        peers=() if "none" in peers else chosen,
+    )
+    paths = bench.pictures_in(pictures)
+    with _opened(**outputs) as finish:
+        with _progress(bench.steps(setup, paths)) as advance:
+            report = bench.measure(setup, paths, jobs or cores(), advance)
+        finish(report)
+    _exit(report)
+# fmt: on
+
+
+@command("compare", epilog="See also: nic-bench(1), nic(1).")
+@click.argument("before", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("after", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--json", metavar="FILE", help="Write everything to FILE; - is stdout, no tables.")
+@click.option("-f", "--force", is_flag=True, help="Replace existing files.")
+def compare(before: Path, after: Path, json: str | None, force: bool) -> None:
+    """Set two results of --json side by side.
+
+    Both must be of speed, or of the quality of the same pictures.
+
+    \b
+    Examples:
+      nic bench compare before.json after.json
+    """
+    from nic.bench import compare as bench
+    from nic.bench import report
+
+    found = bench.compare(report.from_json(before), report.from_json(after))
+    if json is not None:
+        with writing(json, force) as file:
+            file.write(report.to_json(found))
+    if json != "-":
+        report.show(bench.tables(found), [])
+
+
+for _subcommand in (speed, quality, compare):
+    main.add_command(_subcommand)
+
+
+# -- output -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _opened(
+    json: str | None, csv: str | None, plot: str | None, force: bool
+) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """What prints a report and writes its files, which are opened before the work, not after."""
+    from nic.bench import plot as plots
+    from nic.bench import report as reports
+    from nic.bench import tables
+
+    kind = plots.check(plot) if plot is not None else ""
+    formats: list[tuple[str | None, Callable[[dict[str, Any]], bytes]]] = [
+        (json, reports.to_json),
+        (csv, reports.to_csv),
+        (plot, lambda report: plots.draw(report, kind)),
+    ]
+    with ExitStack() as stack:
+        files: list[tuple[BinaryIO, Callable[[dict[str, Any]], bytes]]] = [
+            (stack.enter_context(writing(path, force)), make) for path, make in formats if path
+        ]
+
+        def finish(report: dict[str, Any]) -> None:
+            if not report["rows"]:
+                raise NicError("interrupted before anything was finished")
+            for file, make in files:
+                file.write(make(report))
+            if "-" not in (json, csv, plot):
+                reports.show(tables.tables(report), tables.notes(report))
+
+        yield finish
+
+
+def _exit(report: dict[str, Any]) -> None:
+    """End as interrupted programs do, once what was finished is written."""
+    if not report["complete"]:
+        click.get_current_context().exit(INTERRUPTED)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar with the time left, on stderr when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda what: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:3], TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+        yield lambda what: bar.update(task, advance=1, description=what)

@@ -1,0 +1,55 @@
+"""What is compared: nic and its peers behind one interface, from pixels to a file and back."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from nic import __version__
+from nic.models import backend as backends
+from nic.models import zoo
+from nic.picture import Pixels
+from nic.pipeline import Codec
+from nic.stream import Stage, read_records, write_record
+
+QUALITIES = (1, 20, 35, 50, 65, 80, 100)
+
+
+@dataclass(frozen=True)
+class Coder:
+    """A codec with its settings.
+
+    ``encode`` makes the whole file, as it would lie on disk, from uint8 (H, W, 3) and a
+    level; ``decode`` takes nothing but that file. ``levels`` go from small files to large.
+    """
+
+    name: str
+    title: str  # with what decides about the comparison: subsampling, effort, tuning
+    version: str
+    parameter: str  # what a level is
+    levels: tuple[float, ...]
+    encode: Callable[[Pixels, float], bytes]
+    decode: Callable[[bytes], Pixels]
+
+
+def nic_coder(
+    model: str = zoo.DEFAULT,
+    backend: backends.Name = "auto",
+    device: str = "auto",
+    levels: Sequence[float] = QUALITIES,
+) -> Coder:
+    """The codec itself with an installed model. Raises ModelError when there is none."""
+    codec = Codec(model, backend, device)
+    found = zoo.by_name(model)
+
+    def encode(pixels: Pixels, quality: float) -> bytes:
+        file = io.BytesIO()
+        write_record(file, codec.forward(codec.encode(pixels), Stage.PACKED, quality))
+        return file.getvalue()
+
+    def decode(data: bytes) -> Pixels:
+        (record,) = read_records(io.BytesIO(data))
+        return codec.decode(record)
+
+    identity = f"{found.name}-{found.version}"
+    version = f"nic {__version__}, {identity} {found.id}"
+    return Coder(f"nic {model}", f"nic {identity}", version, "-q", tuple(levels), encode, decode)

@@ -1,0 +1,49 @@
+"""What a measurement was made on, in words that a table can carry."""
+
+import os
+import platform
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nic import __version__
+
+
+def cores() -> int:
+    """How many CPU cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def describe() -> dict[str, Any]:
+    """CPU, cores, load, system and versions, ready for JSON."""
+    packages = ("ai-edge-litert", "numpy", "pillow")
+    return {
+        "nic": __version__,
+        "cpu": _cpu(),
+        "cores": cores(),
+        "load": round(os.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in packages},
+    }
+
+
+def in_words(facts: dict[str, Any]) -> str:
+    """One line of what ``describe`` found."""
+    return (
+        f"nic {facts['nic']}, {facts['cpu']}, {facts['cores']} cores, "
+        f"load {facts['load']} at the start, {facts['system']}, Python {facts['python']}"
+    )
+
+
+def _cpu() -> str:
+    """The CPU's own name where the system tells it."""
+    path = Path("/proc/cpuinfo")
+    if sys.platform.startswith("linux") and path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,73 @@
+"""Reports of benchmarks as JSON and CSV, and tables shown on stdout."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from nic.bench.tables import Table
+from nic.errors import CorruptError
+
+Report = dict[str, Any]
+KINDS = ("speed", "quality")
+
+
+def to_json(report: Report) -> bytes:
+    """The whole report."""
+    return (json.dumps(report, indent=1) + "\n").encode()
+
+
+def from_json(path: Path) -> Report:
+    """A report that ``to_json`` wrote. Raises CorruptError, OSError."""
+    try:
+        report = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise CorruptError(f"{path}: this is not JSON: {error}") from error
+    if not isinstance(report, dict) or report.get("kind") not in KINDS:
+        raise CorruptError(f"{path}: this is not a report of nic bench")
+    return report
+
+
+def to_csv(report: Report) -> bytes:
+    """Every measured row: one picture at one level, or one call."""
+    names = list(dict.fromkeys(name for row in report["rows"] for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(report["rows"])
+    return text.getvalue().encode()
+
+
+def show(tables: Iterable[Table], notes: Iterable[str]) -> None:
+    """Print tables and notes: drawn on a terminal, as Markdown everywhere else."""
+    draw = _draw if sys.stdout.isatty() else _print_markdown
+    for table in tables:
+        draw(table)
+    for note in notes:
+        print(note)
+
+
+def _draw(table: Table) -> None:
+    from rich.console import Console
+    from rich.table import Table as Drawing
+
+    drawing = Drawing(title=table.title, title_justify="left")
+    for number, name in enumerate(table.header):
+        drawing.add_column(name, justify="right" if number else "left")
+    for row in table.rows:
+        drawing.add_row(*row)
+    Console(highlight=False, markup=False).print(drawing, "")
+
+
+def _print_markdown(table: Table) -> None:
+    lines = [table.header, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rule = ["-" * widths[0], *(f"{'-' * (width - 1)}:" for width in widths[1:])]
+    print(f"{table.title}:\n")
+    for first, *others in (table.header, rule, *table.rows):
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        print("| " + " | ".join([first.ljust(widths[0]), *cells]) + " |")
+    print()

@@ -1,0 +1,73 @@
+"""Every stage of the codec, and the whole, as calls on one picture that can be timed."""
+
+import io
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from nic import encode, entropy, pack, picture, quantize
+from nic.bench.codecs import Coder
+from nic.header import STRIDE
+from nic.models.backend import Backend
+from nic.models.zoo import Model
+from nic.picture import Pixels
+from nic.stream import Record, read_records, write_record
+
+Calls = dict[str, Callable[[], object]]
+NETWORK = ("network encode", "network decode")
+CODEC = ("codec encode", "codec decode")
+FORWARD = ("read", "analysis", "quantize", "entropy", "pack")
+BACKWARD = ("unpack", "entropy decoding", "dequantize", "synthesis", "write")
+
+
+def network_calls(pixels: Pixels, network: Backend) -> Calls:
+    """Both transforms alone, on floats of a picture (H, W, 3)."""
+    height, width = pixels.shape[:2]
+    margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+    values = np.pad(pixels, margins, mode="symmetric").astype(np.float32) / np.float32(255)
+    latents = network.analysis(values)
+    calls = (partial(network.analysis, values), partial(network.synthesis, latents))
+    return dict(zip(NETWORK, calls, strict=True))
+
+
+def codec_calls(pixels: Pixels, coder: Coder, quality: float) -> Calls:
+    """From pixels to a file in memory, and back."""
+    file = coder.encode(pixels, quality)
+    calls = (partial(coder.encode, pixels, quality), partial(coder.decode, file))
+    return dict(zip(CODEC, calls, strict=True))
+
+
+def stage_calls(pixels: Pixels, model: Model, network: Backend, quality: float) -> Calls:
+    """Every stage by itself; reading and writing are of a PNG file in memory."""
+    identity = (f"{model.name}-{model.version}", model.id)
+    prior = model.prior if model.has_prior else None
+    file = picture.write(pixels, "png")
+    latents = encode.encode(pixels, network, identity)
+    symbols = quantize.quantize(latents, model, quality)
+    coded = entropy.encode(symbols, prior)
+    packed = _to_bytes(pack.pack(coded))
+    calls: tuple[Callable[[], object], ...] = (
+        partial(picture.read, file),
+        partial(encode.encode, pixels, network, identity),
+        partial(quantize.quantize, latents, model, quality),
+        partial(entropy.encode, symbols, prior),
+        lambda: _to_bytes(pack.pack(coded)),
+        lambda: pack.unpack(_from_bytes(packed)),
+        partial(entropy.decode, coded, prior),
+        partial(quantize.dequantize, symbols, model),
+        partial(encode.decode, latents, network),
+        partial(picture.write, pixels, "png"),
+    )
+    return dict(zip((*FORWARD, *BACKWARD), calls, strict=True))
+
+
+def _to_bytes(record: Record) -> bytes:
+    file = io.BytesIO()
+    write_record(file, record)
+    return file.getvalue()
+
+
+def _from_bytes(data: bytes) -> Record:
+    (record,) = read_records(io.BytesIO(data))
+    return record
