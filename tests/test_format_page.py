@@ -298,7 +298,7 @@ def test_bits_given_back_must_be_used_up():
     table = page_coder.cells(page_coder.laplace(0, 12), 12)
     with pytest.raises(page_coder.RefusedError, match="given back"):
         page_coder.ramped(payload, n, 12, lambda _: table)
-    with pytest.raises(fse.CorruptStream, match="forks"):
+    with pytest.raises(fse.CorruptStream, match="do not fork"):
         fse.decode_ramp(payload, n, fse.Table.from_parameter(0))
 
 

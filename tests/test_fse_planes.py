@@ -182,7 +182,7 @@ def test_more_than_one_state_with_neighbours(context):
     assert bits // first // 2 % 8 == ramped.SINGLE
     for ramp in range(7):
         other = bits ^ (ramp ^ 7) * 2 * first
-        with pytest.raises(PlaneError, match="plane 0: the payload forks"):
+        with pytest.raises(PlaneError, match="plane 0: the payload's states do not fork"):
             fse.decode_planes([other.to_bytes(len(payload), "little")], tables, bank, layout)
 
 

@@ -294,7 +294,7 @@ def test_bits_given_back_and_not_used():
     norms = [[31, 1]]
     bits = [1, *model.to_bits(0, 3), *model.to_bits(30, 5), *model.to_bits(0, 5)]
     payload = model.to_bytes([0] * (-len(bits) % 8) + bits)
-    with pytest.raises(CorruptStream, match="too few bits"):
+    with pytest.raises(CorruptStream, match="do not fork"):
         decode(fse.Bank([Table((31, 1), 5)]), payload, 18)
     with pytest.raises(model.BadBytesError):
         ramped.decode_ramp(payload, [0] * 18, norms, 5)
