@@ -38,14 +38,6 @@ def run_batch(
     click.get_current_context().exit(worst)
 
 
-def keep_or_remove(source: str, target: str | None, keep: bool) -> None:
-    """Remove the source after success when --rm was given and both are files."""
-    if keep or source == "-" or target is None or target == "-":
-        return
-    if not Path(target).samefile(source):  # -f may have replaced the source itself
-        Path(source).unlink()
-
-
 def _target(source: str, output_dir: str | None, extension: str) -> str | None:
     if source == "-":
         return None

@@ -1,11 +1,12 @@
 """nic compress: picture files to .nic files."""
 
+from functools import partial
 from typing import Any
 
 from nic.cli import options
-from nic.cli.batch import keep_or_remove, run_batch
+from nic.cli.batch import run_batch
 from nic.cli.command import command
-from nic.cli.files import reading, writing
+from nic.cli.convert import Compress, Network, compress
 
 
 @command("compress", epilog="See also: nic-decompress(1), nic-info(1), nic(1).")
@@ -16,6 +17,7 @@ from nic.cli.files import reading, writing
 @options.rate
 @options.model
 @options.network
+@options.max_memory
 @options.threads
 def main(
     files: tuple[str, ...],
@@ -39,17 +41,5 @@ def main(
       nic compress -q 80 --output-dir small a.png b.png
       nic compress < a.png | ssh host 'cat > a.nic'
     """
-    from nic import picture
-    from nic.pipeline import Codec
-    from nic.stream import Stage, write_record
-
-    run = Codec(**network)
-
-    def compress(source: str, target: str | None) -> None:
-        with reading(source) as file:
-            record = run.encode(picture.read(file.read()), quality, channels)
-        with writing(target, force) as out:
-            write_record(out, run.forward(record, Stage.PACKED))
-        keep_or_remove(source, target, keep)
-
-    run_batch(files, output, output_dir, "nic", compress)
+    settings = Compress(Network(**network), quality, channels, force, keep)
+    run_batch(files, output, output_dir, "nic", partial(compress, settings=settings))

@@ -4,10 +4,9 @@ from typing import Any
 
 from nic.channels import Channels, select
 from nic.cli import options
-from nic.cli.command import command
-from nic.cli.files import for_each_record, writing
+from nic.cli.command import about, command
+from nic.cli.files import reading, writing
 from nic.errors import UsageError
-from nic.stream import Record
 
 
 @command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic(1).")
@@ -37,21 +36,23 @@ def main(
       nic-decode --channels 0-15 a.nic -o coarse.png
       nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
     """
-    from nic import picture
+    from nic import picture, rows
     from nic.pipeline import Codec
+    from nic.stream import read_records
 
     run = Codec(**network)
     named = output is not None and output != "-"
     name = picture_format or picture.format_of(output)
     done = 0
     with writing(output, force) as out:
-
-        def decode(record: Record) -> None:
-            nonlocal done
-            if named and done:
-                raise UsageError(f"more than one picture for {output}; use stdout")
-            kept = record if channels is None else select(record, channels)
-            out.write(picture.write(run.decode(kept), name))
-            done += 1
-
-        for_each_record(files, decode)
+        for path in files or ("-",):
+            with about(path), reading(path) as source:
+                records = (
+                    record if channels is None else select(record, channels)
+                    for record in read_records(source)
+                )
+                for parts in rows.pictures(run.decode_strips(records)):
+                    if named and done:
+                        raise UsageError(f"more than one picture for {output}; use stdout")
+                    rows.write(out, parts, name)
+                    done += 1

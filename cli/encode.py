@@ -15,6 +15,7 @@ from nic.cli.files import reading, writing
 @options.rate
 @options.model
 @options.network
+@options.max_memory
 @click.option("--name", metavar="TEXT", help="Record TEXT as the picture's name.")
 def main(
     files: tuple[str, ...],
@@ -27,21 +28,23 @@ def main(
 ) -> None:
     """Transform pictures into latents.
 
-    Reads each FILE, or one picture on stdin, and writes one record of latents per picture.
-    Quality and channels are recorded for the stages that follow.
+    Reads each FILE, or one picture on stdin, and writes one record of latents per picture,
+    or one for each strip of a large one. Quality and channels are recorded for the stages
+    that follow.
 
     \b
     Examples:
       nic-encode < a.png | nic-entropy > a.nic
       nic-encode -q 80 a.png b.png | nic-pack -o both.nic
     """
-    from nic import picture
     from nic.pipeline import Codec
+    from nic.rows import open_picture
     from nic.stream import write_record
 
     run = Codec(**network)
     with writing(output, force) as out:
         for path in files or ("-",):
             with about(path), reading(path) as source:
-                pixels = picture.read(source.read())
-                write_record(out, run.encode(pixels, quality, channels, name))
+                picture = open_picture(source, run.strip_pixels)
+                for record in run.encode_rows(picture, quality, channels, name):
+                    write_record(out, record)

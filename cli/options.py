@@ -147,3 +147,26 @@ def keep(function: F) -> F:
     return click.option(
         "-k/--rm", "--keep/--remove", "keep", default=True, help="Keep sources, or remove them."
     )(function)
+
+
+def max_memory(function: F) -> F:
+    """``--max-memory``, as the number of pixels of a strip."""
+    return click.option(
+        "--max-memory",
+        "strip_pixels",
+        metavar="SIZE",
+        default="1200M",
+        show_default=True,
+        callback=_strip_pixels,
+        help="Code larger pictures in strips that need no more memory; k, M and G are units.",
+    )(function)
+
+
+def _strip_pixels(_: click.Context, __: click.Parameter, value: str) -> int:
+    from nic.strips import pixels_within
+
+    units = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+    number = value[:-1] if value[-1:].lower() in units else value
+    if not number.isdigit():
+        raise click.BadParameter("give a number of bytes, such as 800M or 2G")
+    return pixels_within(int(number) * units.get(value[-1:].lower(), 1))

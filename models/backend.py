@@ -23,6 +23,10 @@ Floats = NDArray[np.float32]
 class Backend(Protocol):
     """Both transforms of one model, loaded when first used."""
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many latents away analysis and synthesis still see something."""
+
     def analysis(self, picture: Floats) -> Floats:
         """Picture (H, W, 3) in [0, 1], sides multiples of 8 -> latents (H/8, W/8, C)."""
 
@@ -50,6 +54,7 @@ class LiteRTBackend:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._interpreters: dict[str, Any] = {}
+        self.reach = model.reach
 
     def analysis(self, picture: Floats) -> Floats:
         """See ``Backend``."""
@@ -117,6 +122,7 @@ class KerasBackend:
             devices = keras.distribution.list_devices()  # which starts the framework
 
         self._keras = keras
+        self.reach = model.reach
         self._device = self._place(device, devices)
         with keras.device(self._device):
             self._analysis, self._synthesis = load_networks(model)

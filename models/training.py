@@ -90,15 +90,19 @@ class RateDistortion(keras.Model):
     def start_from(self, other: "RateDistortion") -> None:
         """Copy what ``other`` has learned, in place; a network grows this way.
 
-        Blocks that only this model has keep their own start, near the identity. Rate points
-        may differ: gains, steps and the prior's levels are interpolated over log lambda, or
-        continued along their last slope. Everything else must have the same shapes.
+        Blocks and latents that only this model has keep their own start: near the identity,
+        and as further DCT coefficients. Rate points may differ: gains, steps and the prior's
+        levels are interpolated over log lambda, or continued along their last slope.
+        Everything else must have the same shapes.
         """
-        for own, learned in zip(self._parts(), other._parts(), strict=True):
-            known = {variable.path: variable for variable in learned}
+        for own, theirs in zip(self._parts(), other._parts(), strict=True):
+            known = {variable.path: variable for variable in theirs}
             for variable in own:
                 if variable.path in known:
-                    variable.assign(self._at_rate_points(known[variable.path], other.config))
+                    value = np.array(ops.convert_to_numpy(variable))
+                    learned = self._at_rate_points(known[variable.path], other.config)
+                    value[tuple(slice(n) for n in learned.shape)] = learned
+                    variable.assign(value)
 
     def _parts(self) -> list[list[keras.Variable]]:
         """The variables by part; their paths are unique within a part only."""

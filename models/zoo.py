@@ -72,6 +72,17 @@ class Model:
         return int(self.definition["transform"]["latents"])
 
     @property
+    def reach(self) -> tuple[int, int]:
+        """How many latents away analysis and synthesis still see something.
+
+        Every block at latent resolution has a 3x3 kernel; so has every one at half resolution,
+        where a latent is 4 wide, and the last layer.
+        """
+        shape = self.definition["transform"]
+        half = -(-(int(shape["half_blocks"]) + 1) // 4)
+        return int(shape["analysis_blocks"]), int(shape["synthesis_blocks"]) + half
+
+    @property
     def default_quality(self) -> float:
         """The quality used when none is asked for."""
         return float(self.definition["default_quality"])

@@ -18,6 +18,7 @@ INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 MAX_VARINT = 9  # bytes
 QUALITY_STEPS = 100  # the packed header stores quality in hundredths
 STRIDE = 8  # pixels per latent each way
+IS_STRIP = 0x80  # flag in the packed header's byte of the colour model
 
 
 class Mode(IntEnum):
@@ -55,11 +56,12 @@ class Channel:
 class Header:
     """Facts about one picture that travel with it through every stage.
 
-    ``width`` and ``height`` are those of the picture, in pixels; the latents of the picture
-    padded to multiples of 8 are ``latent_shape`` = (h, w, C). ``quality`` is 1..100,
-    requested before quantization and applied after it (None: the default). ``channels`` is
-    the number of leading latent channels that are coded. ``index`` is filled by the entropy
-    coder. ``model_name``, ``name`` and ``history`` do not reach a packed file.
+    ``width`` and ``height`` are those of the picture, or of one strip of a large one, in
+    pixels; the latents of the picture padded to multiples of 8 are ``latent_shape`` =
+    (h, w, C). ``quality`` is 1..100, requested before quantization and applied after it (None:
+    the default). ``channels`` is the number of leading latent channels that are coded. ``index``
+    is filled by the entropy coder. ``model_name``, ``name`` and ``history`` do not reach a
+    packed file.
     """
 
     width: int
@@ -75,6 +77,7 @@ class Header:
     index: tuple[Channel, ...] = ()
     name: str | None = None
     history: tuple[str, ...] = ()
+    strip: tuple[int, int] | None = None  # first row, and the height of the whole picture
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -85,6 +88,12 @@ class Header:
     def padding(self) -> tuple[int, int]:
         """Rows and columns added at the bottom and right to reach multiples of 8."""
         return -self.height % STRIDE, -self.width % STRIDE
+
+    def _is_strip(self, top: int, whole: int) -> bool:
+        """Whether rows from ``top`` can be a part of ``whole`` rows, and not all of them."""
+        bottom = top + self.height
+        inside = top >= 0 and bottom <= whole <= MAX_SIDE and self.height < whole
+        return inside and top % STRIDE == 0 and (bottom == whole or bottom % STRIDE == 0)
 
     def after(self, stage: str, **changes: Any) -> Self:
         """This header with ``changes``, and ``stage`` added to its history."""
@@ -98,6 +107,7 @@ class Header:
             (self.width * self.height <= MAX_PIXELS, "number of pixels"),
             (0 < self.latent_channels <= MAX_CHANNELS, "number of latent channels"),
             (0 < self.channels <= self.latent_channels, "number of channels"),
+            (self.strip is None or self._is_strip(*self.strip), "strip"),
             (self.bit_depth == 8, "bit depth"),
             (self.quality is None or 1 <= self.quality <= 100, "quality"),
             (-128 <= self.codebook[0] <= 0 <= self.codebook[1] <= 127, "codebook"),
@@ -125,7 +135,9 @@ def from_json(data: bytes) -> Header:
     """Inverse of ``to_json``; derived fields are recomputed. Raises CorruptError."""
     try:
         table = json.loads(data)
-        table = {f.name: table[f.name] for f in fields(Header)}
+        table = {f.name: table[f.name] for f in fields(Header) if f.name != "strip"} | {
+            "strip": table.get("strip")  # which early versions do not write
+        }
         table["colour"] = Colour[str(table["colour"]).upper()]
         table["index"] = tuple(Channel(Mode[m.upper()], int(s)) for m, s in table["index"])
         low, high = table["codebook"]
@@ -136,6 +148,9 @@ def from_json(data: bytes) -> Header:
                 raise TypeError(f"{name} is not text")
         for name in ("width", "height", "channels", "bit_depth", "latent_channels"):
             table[name] = int(table[name])
+        if table["strip"] is not None:
+            top, whole = table["strip"]
+            table["strip"] = (int(top), int(whole))
         if table["quality"] is not None:
             table["quality"] = float(table["quality"])
         header = Header(**table).check()
@@ -146,10 +161,11 @@ def from_json(data: bytes) -> Header:
     return header
 
 
-# The packed header, at most 19 bytes and then the index:
+# The packed header, at most 19 bytes (27 of a strip) and then the index:
 #
-#     u8      colour
+#     u8      colour | 80 when this is a strip of a larger picture
 #     varint  width, height
+#     varint  of a strip alone: its first row / 8, and the height of the whole picture
 #     varint  quality in hundredths; 0 when it was left at the model's default
 #     u8      latent channels, coded channels
 #     i8      codebook: least and greatest symbol
@@ -162,9 +178,10 @@ def from_json(data: bytes) -> Header:
 def to_packed(header: Header) -> bytes:
     """The header in its compact binary form (see the drawing above)."""
     quality = 0 if header.quality is None else round(header.quality * QUALITY_STEPS)
+    strip = () if header.strip is None else (header.strip[0] // STRIDE, header.strip[1])
     parts = [
-        struct.pack("<B", header.colour),
-        *map(varint, (header.width, header.height, quality)),
+        struct.pack("<B", header.colour | (IS_STRIP if strip else 0)),
+        *map(varint, (header.width, header.height, *strip, quality)),
         struct.pack("<BBbb", header.latent_channels, header.channels, *header.codebook),
         bytes.fromhex(header.model),
         *(varint(channel.size << 3 | channel.mode) for channel in header.index),
@@ -176,8 +193,10 @@ def from_packed(data: bytes) -> Header:
     """Inverse of ``to_packed``. Raises CorruptError, or VersionError for an unknown colour."""
     source = iter(data)
     try:
-        colour = next(source)
-        width, height, quality = [read_varint(source) for _ in range(3)]
+        is_strip, colour = divmod(next(source), IS_STRIP)
+        width, height = read_varint(source), read_varint(source)
+        strip = (STRIDE * read_varint(source), read_varint(source)) if is_strip else None
+        quality = read_varint(source)
         latent_channels, channels, low, high = struct.unpack("<BBbb", bytes(islice(source, 4)))
         model = bytes(islice(source, 4)).hex()
         entries = [read_varint(source) for _ in range(channels)]
@@ -196,6 +215,7 @@ def from_packed(data: bytes) -> Header:
         latent_channels=latent_channels,
         codebook=(low, high),
         quality=quality / QUALITY_STEPS if quality else None,
+        strip=strip,
         index=tuple(Channel(Mode(entry & 7), entry >> 3) for entry in entries),
     ).check()
 

@@ -15,6 +15,7 @@ def describe(record: Record) -> dict[str, Any]:
         "stage": record.stage.name.lower(),
         "width": header.width,
         "height": header.height,
+        "strip": list(header.strip) if header.strip else [],
         "colour": header.colour.name.lower(),
         "bit_depth": header.bit_depth,
         "model": header.model_name or _name(header.model),

@@ -79,6 +79,9 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def _with_header(head: bytes, data: bytes, class_map: bytes | None) -> Packed:
     width, at = _varint(head, 1)
     height, at = _varint(head, at)
+    if head[0] >= 128:
+        _, at = _varint(head, at)  # first row / 8
+        _, at = _varint(head, at)  # whole height
     _, at = _varint(head, at)  # quality
     channels = head[at + 1]
     low, high = np.frombuffer(head[at + 2 : at + 4], np.int8).tolist()

@@ -1,0 +1,148 @@
+"""The work on one picture: what every process of a batch does, given where from and where to.
+
+Settings are small and picklable, so that a worker can be told them once.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nic.channels import Channels, select
+from nic.cli.command import name_of
+from nic.cli.files import reading, refuse, writing
+from nic.errors import NicError, UsageError
+from nic.stream import Record, Stage, read_records, write_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from nic.models.backend import Name
+    from nic.pipeline import Codec
+    from nic.rows import Rows
+    from nic.target import Target
+
+log = logging.getLogger("nic")
+
+
+@dataclass(frozen=True)
+class Network:
+    """The arguments of ``nic.pipeline.Codec``."""
+
+    model: str = "light"
+    tune: str = "psnr"
+    backend: "Name" = "auto"
+    device: str = "auto"
+    threads: int = 1
+    strip_pixels: int | None = None
+
+
+@dataclass(frozen=True)
+class Compress:
+    """How pictures are compressed: with one quality, or with what each needs for ``aim``."""
+
+    network: Network
+    quality: float | None = None
+    channels: int | None = None
+    force: bool = False
+    keep: bool = True
+    aim: "Target | None" = None
+    strict: bool = False  # an aim out of reach is an error
+
+
+@dataclass(frozen=True)
+class Decompress:
+    """How files are decompressed; ``channels`` None for all, ``picture_format`` by the name."""
+
+    network: Network
+    channels: Channels | None = None
+    picture_format: str | None = None
+    force: bool = False
+    keep: bool = True
+
+
+@cache
+def codec(network: Network) -> "Codec":
+    """The codec of this process, its models and networks loaded once."""
+    from nic.pipeline import Codec
+    from nic.strips import STRIP_PIXELS
+
+    return Codec(
+        network.model, network.backend, network.device, network.threads, network.tune,
+        STRIP_PIXELS if network.strip_pixels is None else network.strip_pixels,
+    )  # fmt: skip
+
+
+def compress(source: str, target: str | None, settings: Compress) -> None:
+    """Compress one picture file; a target of None is stdout."""
+    from nic import rows
+
+    run = codec(settings.network)
+    refuse(target, settings.force)  # before the work, which is for nothing then
+    with reading(source) as file:
+        picture = rows.open_picture(file, run.strip_pixels)
+        quality = settings.quality
+        records: Iterable[Record]
+        if settings.aim is None:
+            records = run.encode_rows(picture, quality, settings.channels)
+        else:
+            records, quality = _aimed(run, picture, settings, settings.aim, source)
+        with writing(target, settings.force) as out:
+            for record in records:
+                write_record(out, run.forward(record, Stage.PACKED, quality))
+    keep_or_remove(source, target, settings.keep)
+
+
+def _aimed(
+    run: "Codec", picture: "Rows", settings: Compress, aim: "Target", source: str
+) -> tuple[list[Record], float]:
+    """Latents of a picture, and the quality that they need. Raises NicError when strict."""
+    from numpy import concatenate
+
+    from nic.target import find, shortfall
+
+    strips = []
+
+    def read(n: int) -> "NDArray[np.uint8]":
+        strips.append(picture.read(n))
+        return strips[-1]
+
+    latents = list(run.encode_rows(replace(picture, read=read), None, settings.channels))
+    found = find(run, latents, concatenate(strips), aim)
+    if not found.met:
+        line = shortfall(found, aim, picture.width * picture.height)
+        if settings.strict:
+            raise NicError(line)
+        log.warning("note: %s: %s", name_of(source), line)
+    log.info("%s: quality %g", name_of(source), found.quality)
+    return latents, found.quality
+
+
+def decompress(source: str, target: str | None, settings: Decompress) -> None:
+    """Decompress one file; a target of None is stdout, which takes any number of pictures."""
+    from nic import picture, rows
+
+    run = codec(settings.network)
+    named = target is not None and target != "-"
+    name = settings.picture_format or picture.format_of(target)
+    with reading(source) as file, writing(target, settings.force) as out:
+        records = (
+            record if settings.channels is None else select(record, settings.channels)
+            for record in read_records(file)
+        )
+        for count, parts in enumerate(rows.pictures(run.decode_strips(records))):
+            if named and count:
+                raise UsageError("holds more than one picture; use nic-decode")
+            rows.write(out, parts, name)
+    keep_or_remove(source, target, settings.keep)
+
+
+def keep_or_remove(source: str, target: str | None, keep: bool) -> None:
+    """Remove the source after success when --rm was given and both are files."""
+    if keep or source == "-" or target is None or target == "-":
+        return
+    if not Path(target).samefile(source):  # -f may have replaced the source itself
+        Path(source).unlink()
