@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from records import to_bytes
+from records import CHANNELS, to_bytes
 
 from nic.models import zoo
 from nic.pipeline import Codec
@@ -57,9 +57,9 @@ def stages(codec, pixels):
 
 @pytest.fixture(scope="session")
 def photograph(codec, photographs):
-    """A photograph as a packed record of 64 channels, each of them with a payload."""
+    """A photograph as a packed record of all channels, each of them with a payload."""
     record = codec.forward(codec.encode(photographs["coffee"]), Stage.PACKED, quality=80)
-    assert len(record.header.index) == 64
+    assert len(record.header.index) == CHANNELS
     assert all(channel.size for channel in record.header.index)
     assert record.class_map
     return record

@@ -5,7 +5,10 @@ import io
 import numpy as np
 
 from nic.header import Colour, Header
+from nic.models import zoo
 from nic.stream import Record, Stage, read_records, write_record
+
+CHANNELS = zoo.by_name().channels  # of the default model
 
 
 def to_bytes(*records):
@@ -29,7 +32,7 @@ def reread(record):
 
 def header(width, height, model="0" * 8, **fields):
     """A header of a colour picture; without a model, of one that nobody has installed."""
-    defaults = {"latent_channels": 64, "channels": fields.get("latent_channels", 64)}
+    defaults = {"latent_channels": CHANNELS, "channels": fields.get("latent_channels", CHANNELS)}
     return Header(width, height, Colour.RGB, model, **(defaults | fields))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from programs import assert_fails, invoke, pipe, run, start
-from records import from_bytes, latents, planes, symbols, to_bytes
+from records import CHANNELS, from_bytes, latents, planes, symbols, to_bytes
 from test_imports import SLOW, modules_of
 
 from nic import channels
@@ -117,7 +117,7 @@ def test_what_is_extracted_of_a_slow_pipe_is_the_same(nic_file):
 # -- nic-decode --channels, nic truncate ------------------------------------------------------
 
 
-@pytest.mark.parametrize("count", [1, 16, 32, 64])
+@pytest.mark.parametrize("count", [1, 16, 32, CHANNELS])
 def test_a_truncated_file_decodes_as_those_channels(photograph, nic_file, count):
     """Run for real, with equal pixels and with payloads that are the same bytes."""
     cut = run("nic", "truncate", "-c", count, nic_file)
@@ -133,7 +133,7 @@ def test_a_truncated_file_decodes_as_those_channels(photograph, nic_file, count)
     assert (part.code, part.err) == (0, "")
     assert pipe(cut.out, ["nic-decode", "--format", "ppm"]) == part.out
     whole = decoded(nic_file.read_bytes())
-    assert (part.out == whole) == (count == 64)
+    assert (part.out == whole) == (count == CHANNELS)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -157,8 +157,8 @@ def test_truncation_says_so_in_the_history(stages):
 
 def test_more_channels_than_there_are(nic_file, tmp_path):
     target = tmp_path / "b.nic"
-    result = invoke("truncate", "-c", "65", nic_file, "-o", target)
-    assert_fails(result, 2, "a.nic: 65 channels asked of 64")
+    result = invoke("truncate", "-c", CHANNELS + 1, nic_file, "-o", target)
+    assert_fails(result, 2, f"a.nic: {CHANNELS + 1} channels asked of {CHANNELS}")
     assert not target.exists()
     cut = invoke("truncate", "-c", "16", nic_file).out
     assert_fails(invoke("truncate", "-c", "32", data=cut), 2, "32 channels asked of 16")
@@ -193,7 +193,7 @@ def test_latents_of_every_stage(codec, stages, tmp_path, stage):
     found = np.load(io.BytesIO(by_pipe))
     record = codec.to_latents(from_bytes(stages[stage]))
     assert found.dtype == np.float32
-    assert found.shape == (6, 7, 64)
+    assert found.shape == (6, 7, CHANNELS)
     assert np.array_equal(found, np.frombuffer(record.data, "<f4").reshape(found.shape))
     (tmp_path / "a").write_bytes(stages[stage])
     target = tmp_path / "a.npy"
@@ -217,7 +217,7 @@ def test_dequantized_latents_are_near_those_of_the_picture(model, codec, photogr
 def test_latents_of_few_channels_are_zero_in_the_others(stages):
     cut = invoke("truncate", "-c", "3", data=stages["packed"]).out
     found = np.load(io.BytesIO(invoke("latents", data=cut).out))
-    assert found.shape == (6, 7, 64)
+    assert found.shape == (6, 7, CHANNELS)
     assert found[..., :3].any()
     assert not found[..., 3:].any()
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from programs import assert_fails, invoke, run
-from records import from_bytes, planes, symbols, to_bytes
+from records import CHANNELS, from_bytes, planes, symbols, to_bytes
 
 from nic import channels, entropy, pack
 from nic.errors import CorruptError, NicError, UsageError
@@ -126,13 +126,13 @@ def test_a_bad_list_is_a_usage_error_that_names_the_option(command):
 
 
 @pytest.mark.parametrize("stage", ["symbols", "coded", "packed"])
-@pytest.mark.parametrize("text", ["0", "0-2", "1,5,63", "62", "0-63"])
+@pytest.mark.parametrize("text", ["0", "0-2", "1,5,63", "62", f"0-{CHANNELS - 1}"])
 def test_selected_channels_keep_their_symbols(codec, stages, stage, text):
     """And all others are zero, whatever the stage of the record."""
     wanted = channels.parse(text)
     record = from_bytes(stages[stage])
     expected = planes(codec.to_symbols(record)).copy()
-    expected[[c for c in range(64) if c not in wanted]] = 0
+    expected[[c for c in range(CHANNELS) if c not in wanted]] = 0
     selected = channels.select(record, wanted)
     assert selected.stage == record.stage
     assert selected.header.channels == wanted[-1] + 1
@@ -167,7 +167,7 @@ def test_selecting_from_any_symbols(data):
 def test_selecting_equals_reading_alone(stages, tmp_path, stage):
     path = tmp_path / "a.nic"
     path.write_bytes(stages[stage])
-    for wanted in ((0,), (1, 2, 9), (63,), tuple(range(64))):
+    for wanted in ((0,), (1, 2, 9), (63,), tuple(range(CHANNELS))):
         expected = channels.select(from_bytes(stages[stage]), wanted)
         assert to_bytes(read_from(path, wanted)[0]) == to_bytes(expected)
         with subprocess.Popen(["cat", path], stdout=subprocess.PIPE) as cat:
@@ -178,7 +178,7 @@ def test_selecting_equals_reading_alone(stages, tmp_path, stage):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_channel_that_is_not_there(stages, tmp_path, stage):
     record = from_bytes(stages[stage])
-    available = 64
+    available = CHANNELS
     if stage != "latents":
         record, available = channels.truncate(record, 16), 16
     (tmp_path / "a.nic").write_bytes(to_bytes(record))
@@ -197,7 +197,7 @@ def test_a_channel_that_is_not_there(stages, tmp_path, stage):
 
 @pytest.mark.parametrize("channel", [0, 1, 31, 63])
 def test_one_channel_of_a_file_reads_its_own_bytes(photograph, nic_file, channel):
-    """Header, index, class map, framing and its payload: nothing else of 64 channels."""
+    """Header, index, class map, framing and its payload: nothing else of all channels."""
     framing, payloads = places(photograph)
     record, touched = read_from(nic_file, (channel,))
     assert touched == framing | set(payloads[channel])
@@ -220,7 +220,7 @@ def test_one_channel_of_symbols_reads_its_plane(codec, photograph, tmp_path):
     path.write_bytes(data)
     h, w, _ = photograph.header.latent_shape
     record, touched = read_from(path, (40,))
-    start = len(data) - 1 - CRC - 64 * h * w  # of chunk D's payload
+    start = len(data) - 1 - CRC - CHANNELS * h * w  # of chunk D's payload
     assert touched == {*range(start), *range(start + 40 * h * w, start + 41 * h * w), len(data) - 1}
     assert np.array_equal(planes(record)[40], planes(codec.to_symbols(photograph))[40])
 
@@ -236,7 +236,7 @@ def test_the_second_record_of_a_file_is_found_without_reading_the_first(photogra
 
 
 def test_all_channels_are_read_as_one_and_their_checksum_too(photograph, nic_file):
-    record, touched = read_from(nic_file, tuple(range(64)))
+    record, touched = read_from(nic_file, tuple(range(CHANNELS)))
     assert len(touched) == len(to_bytes(photograph))
     assert to_bytes(record) == to_bytes(photograph)
 
@@ -274,8 +274,9 @@ def test_damage_elsewhere_is_noticed_where_all_is_read(codec, photograph, nic_fi
     assert np.array_equal(np.load(io.BytesIO(alone.out)), expected)
     target = tmp_path / "c.npy"
     assert_fails(run("nic", "extract", "-c", "3", "-o", target, data=broken), 3, "chunk D fails")
-    for command in (["extract"], ["extract", "-c", "0-63"], ["latents"], ["truncate", "-c", "3"],
-                    ["decode", "-c", "3"], ["decompress", "-c", "3"]):  # fmt: skip
+    for command in (["extract"], ["extract", "-c", f"0-{CHANNELS - 1}"], ["latents"],
+                    ["truncate", "-c", "3"], ["decode", "-c", "3"],
+                    ["decompress", "-c", "3"]):  # fmt: skip
         assert_fails(invoke(*command, nic_file, "-o", tmp_path / "c.png"), 3, "a.nic: ", "chunk D")
     assert list(tmp_path.iterdir()) == [nic_file]
 
@@ -341,12 +342,12 @@ def test_a_channel_by_class_needs_its_map(photograph, nic_file):
 
 def test_symbols_that_claim_a_huge_plane_allocate_nothing(tmp_path):
     """A small file whose header promises a gigabyte."""
-    record = symbols(np.zeros((64, 2, 2)))
+    record = symbols(np.zeros((CHANNELS, 2, 2)))
     head = replace(record.header, width=1 << 15, height=1 << 15)
     h, w, _ = head.latent_shape
     data = to_bytes(Record(Stage.SYMBOLS, head, b""))
     start = data.index(b"D", len(data) - 8)
     path = tmp_path / "a.symbols"
-    path.write_bytes(data[:start] + b"D" + varint(64 * h * w) + b"little")
+    path.write_bytes(data[:start] + b"D" + varint(CHANNELS * h * w) + b"little")
     with pytest.raises(CorruptError, match="truncated"):
         read_from(path, (63,))
