@@ -24,7 +24,7 @@ class _Section:
 class TransformConfig(_Section):
     """Shape of the analysis and synthesis transforms; channel counts unless said otherwise."""
 
-    latents: int = 64
+    latents: int = 80
     width: int = 96  # of the blocks at latent resolution
     expansion: int = 2  # hidden width of a block, as a multiple of its width
     analysis_blocks: int = 7
@@ -61,7 +61,7 @@ class TrainingConfig(_Section):
     final_learning_rate: float = 5e-6
     decay_from: float = 0.3
     ema: float = 0.999
-    prefixes: tuple[int, ...] = (16, 32)
+    prefixes: tuple[int, ...] = (16, 32, 64)
     prefix_share: float = 0.1  # of the patches at the lowest rate points
     prefix_levels: float = 1.5  # ... those below this (fractional) index into ``lambdas``
     clip_norm: float = 1.0  # of the gradient of all weights; 0 is no clipping

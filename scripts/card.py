@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Write the card of an exported model: what it is, how it was trained, what it measures.
 
-    scripts/card.py models/zoo/light-2 --run runs/light --kodak FOLDER --data "..." \\
+    scripts/card.py models/zoo/light-4 --run runs/light --kodak FOLDER --data "..." \\
         --hardware "..."
 
 The measurements are those of scripts/evaluate.py on the pictures of --kodak.
