@@ -1,60 +1,134 @@
-"""Many files in, many files out: names, progress, and failures that stop nothing else."""
+"""Many files in, many files out: progress, order, and failures that stop nothing else."""
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from time import monotonic
+from typing import Generic, TypeVar
 
 import click
 
-from nic.cli.command import attempt
+from nic.cli.cluster import in_cluster
+from nic.cli.command import attempt, gravity, log
+from nic.cli.convert import Compress, Decompress, keep_or_remove
+from nic.cli.files import remove_stale
+from nic.cli.pile import Job, Pile, without_existing
+from nic.cli.work import Outcome, Outcomes, Task, cores, in_workers
 from nic.errors import UsageError
 
-
-def run_batch(
-    files: tuple[str, ...],
-    output: str | None,
-    output_dir: str | None,
-    extension: str,
-    convert: Callable[[str, str | None], None],
-) -> None:
-    """Call ``convert(source, target)`` for every file; exit with the gravest failure.
-
-    A target is None for stdout. Raises UsageError when the outputs cannot be told apart.
-    """
-    sources = files or ("-",)
-    if output is not None and (len(sources) > 1 or output_dir is not None):
-        raise UsageError("-o names one output: give one FILE and no --output-dir")
-    targets = [output or _target(source, output_dir, extension) for source in sources]
-    named = [target for target in targets if target is not None]
-    if twice := {target for target in named if named.count(target) > 1}:
-        raise UsageError(f"several inputs would be written to {min(twice)}")
-    worst = 0
-    with _progress(len(sources)) as advance:
-        for source, target in zip(sources, targets, strict=True):
-            worst = max(worst, attempt(source, partial(convert, source, target)))
-            advance()
-    click.get_current_context().exit(worst)
+Advance = Callable[[], None]
+Settings = TypeVar("Settings", Compress, Decompress)
 
 
-def _target(source: str, output_dir: str | None, extension: str) -> str | None:
-    if source == "-":
-        return None
-    path = Path(source).with_suffix(f".{extension}")
-    return str(Path(output_dir) / path.name if output_dir is not None else path)
+@dataclass(frozen=True)
+class Batch(Generic[Settings]):
+    """What to do with a pile of files, and where: here, in worker processes, or in a cluster."""
+
+    pile: Pile
+    convert: Callable[..., None]  # source, target or None for stdout, settings
+    settings: Settings
+    workers: int = 1
+    scheduler: str | None = None
+
+    def run(self) -> None:
+        """Do everything; exit with the gravest failure. Raises UsageError before any work."""
+        if self.pile.skip_existing and self.settings.force:
+            raise UsageError("--skip-existing keeps what -f replaces; give one of them")
+        jobs = self.pile.jobs()
+        remove_stale([job.target for job in jobs if job.target not in (None, "-")])
+        if self.pile.skip_existing:
+            jobs = without_existing(jobs)
+        workers = min(self.workers, len(jobs))
+        if self.scheduler is None and workers <= 1:
+            code = self._here(jobs)
+        else:
+            self._refuse_streams(jobs)
+            code = self._elsewhere(jobs, workers)
+        click.get_current_context().exit(code)
+
+    def _refuse_streams(self, jobs: list[Job]) -> None:
+        if any(job.source == "-" or job.target == "-" for job in jobs):
+            raise UsageError("stdin and stdout are for this process; leave out -j and --scheduler")
+
+    def _task(self, settings: Settings) -> Task:
+        act = partial(self.convert, settings=settings)
+        return Task(act, self.pile.output_dir is not None, log.level)
+
+    def _here(self, jobs: list[Job]) -> int:
+        task, worst = self._task(self.settings), 0
+        with _progress(len(jobs)) as advance:
+            for job in jobs:
+                worst = max(worst, attempt(job.source, partial(task.do, job)), key=gravity)
+                advance()
+        return worst
+
+    def _elsewhere(self, jobs: list[Job], workers: int) -> int:
+        if self.scheduler is None:
+            network = replace(self.settings.network, cores=max(1, cores() // workers))
+            task = self._task(replace(self.settings, network=network))
+            outcomes = in_workers(jobs, task, workers)
+        else:
+            task = self._task(replace(self.settings, keep=True))
+            every = in_cluster(jobs, task, self.settings.force, self.scheduler)
+            outcomes = self._removing(jobs, every)
+        with closing(outcomes), _progress(len(jobs)) as advance:
+            return _report(outcomes, advance)
+
+    def _removing(self, jobs: list[Job], outcomes: Outcomes) -> Outcomes:
+        """The outcomes, the sources of those that succeeded removed if that was asked for."""
+        with closing(outcomes):
+            for number, outcome in outcomes:
+                if outcome.code == 0:
+                    keep_or_remove(jobs[number].source, jobs[number].target, self.settings.keep)
+                yield number, outcome
+
+
+def _report(outcomes: Outcomes, advance: Advance) -> int:
+    """Print outcomes in the order of the jobs, as soon as that allows; the gravest exit code."""
+    program = click.get_current_context().command_path.replace(" ", "-")
+    held: dict[int, Outcome] = {}
+    worst = following = 0
+    for number, outcome in outcomes:
+        held[number] = outcome
+        worst = max(worst, outcome.code, key=gravity)
+        advance()
+        while following in held:
+            _print(held.pop(following), program)
+            following += 1
+    return worst
+
+
+def _print(outcome: Outcome, program: str) -> None:
+    for note in outcome.notes:
+        click.echo(f"nic: {note}", err=True)
+    if outcome.failure is not None:
+        click.echo(f"{program}: {outcome.failure}", err=True)
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[], None]]:
+def _progress(total: int) -> Iterator[Advance]:
     """A bar on stderr when that is a terminal and there is more than one file."""
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda: bar.advance(task)
+        task = bar.add_task("", total=total, rate="")
+        start, done = monotonic(), 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            bar.update(task, advance=1, rate=f"{done / (monotonic() - start):.2g} files/s")
+
+        yield advance

@@ -9,15 +9,16 @@ from nic.cli.command import attempt, command, log, name_of
 from nic.cli.files import reading
 
 
-@command("test", epilog="See also: nic-info(1), nic(5), nic(1).")
+@command("test", epilog="See also: nic-info(1), nic-decode(1), nic(5), nic(1).")
 @options.files
-def main(files: tuple[str, ...]) -> None:
+@options.max_pixels
+def main(files: tuple[str, ...], max_pixels: int | None) -> None:
     """Check that files decode to the symbols they were made from.
 
     Checks every checksum and decodes every channel. Loads no network, but the tables of the
     model that wrote a file must be installed.
-    Silent when all is well (-v says so); a damaged file is named, does not stop the others,
-    and gives exit code 3.
+    Silent when all is well (-v says so); a damaged file is named with its damaged chunk or
+    channels, does not stop the others, and gives exit code 3.
 
     \b
     Examples:
@@ -25,14 +26,15 @@ def main(files: tuple[str, ...]) -> None:
       nic test < a.nic && echo sound
     """
     from nic.pipeline import Codec
-    from nic.stream import read_records
+    from nic.salvage import checked_records
 
-    codec = Codec()
+    codec = Codec(max_pixels=max_pixels)
 
     def check(path: str) -> None:
         with reading(path) as source:
-            pictures = len([codec.to_symbols(record).stage for record in read_records(source)])
-        log.info("%s: sound, pictures: %d", name_of(path), pictures)
+            records = checked_records(source, codec)
+            pictures = len([record.stage for record in records])
+            log.info("%s: sound, pictures: %d", name_of(path), pictures)
 
     codes = [attempt(path, partial(check, path)) for path in files or ("-",)]
     click.get_current_context().exit(max(codes))

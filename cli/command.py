@@ -6,19 +6,34 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
 from nic import __version__
-from nic.errors import NicError
+from nic.errors import NicError, PartialError
 
 log = logging.getLogger("nic")
 
 EXPECTED = (NicError, OSError, MemoryError)  # failures that are not ours to repair
 
 
-class Command(click.Command):
+class Program(click.Command):
+    """A click command whose help, too, may meet a full disk."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Parse and run; see ``click.Command.main``."""
+        try:
+            return super().main(*args, **settings)
+        except OSError as error:  # of parsing, which prints help and version
+            name = settings.get("prog_name") or Path(sys.argv[0]).name
+            click.echo(f"{name}: {message(error)}", err=True)
+            _drop_pending_output()
+            sys.exit(exit_code(error))
+
+
+class Command(Program):
     """A click command that turns every expected failure into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -66,6 +81,11 @@ def message(error: BaseException) -> str:
 def exit_code(error: BaseException) -> int:
     """The exit code of an expected failure."""
     return error.exit_code if isinstance(error, NicError) else 1
+
+
+def gravity(code: int) -> float:
+    """Order of exit codes: a picture decoded in part is less grave than one that is not there."""
+    return 0.5 if code == PartialError.exit_code else code
 
 
 @contextmanager

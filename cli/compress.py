@@ -1,12 +1,14 @@
 """nic compress: picture files to .nic files."""
 
-from functools import partial
 from typing import Any
 
 from nic.cli import options
-from nic.cli.batch import run_batch
+from nic.cli.batch import Batch
 from nic.cli.command import command
 from nic.cli.convert import Compress, Network, compress
+from nic.cli.pile import PICTURES, Pile
+from nic.errors import UsageError
+from nic.metadata import Keep
 
 
 @command("compress", epilog="See also: nic-decompress(1), nic-info(1), nic(1).")
@@ -18,7 +20,13 @@ from nic.cli.convert import Compress, Network, compress
 @options.model
 @options.network
 @options.max_memory
+@options.max_pixels
 @options.threads
+@options.pile
+@options.workers
+@options.aim
+@options.alpha_quality
+@options.metadata(options.STORED)
 def main(
     files: tuple[str, ...],
     output: str | None,
@@ -27,6 +35,18 @@ def main(
     keep: bool,
     quality: float | None,
     channels: int | None,
+    recursive: bool,
+    filelist: str | None,
+    null: bool,
+    skip_existing: bool,
+    jobs: int,
+    scheduler: str | None,
+    target_bpp: float | None,
+    target_size: float | None,
+    target_psnr: float | None,
+    strict: bool,
+    alpha_quality: float | None,
+    metadata: Keep,
     **network: Any,
 ) -> None:
     """Compress pictures into .nic files beside them.
@@ -39,7 +59,23 @@ def main(
     Examples:
       nic compress photos/*.jpg
       nic compress -q 80 --output-dir small a.png b.png
+      nic compress -r -j 0 --skip-existing --output-dir small photos
+      nic compress --target-size 30k a.png
       nic compress < a.png | ssh host 'cat > a.nic'
     """
-    settings = Compress(Network(**network), quality, channels, force, keep)
-    run_batch(files, output, output_dir, "nic", partial(compress, settings=settings))
+    from nic.target import Kind, Target
+
+    wanted: dict[Kind, float | None] = {"bpp": target_bpp, "size": target_size, "psnr": target_psnr}
+    aims = [Target(kind, value) for kind, value in wanted.items() if value is not None]
+    if len(aims) + (quality is not None) > 1:
+        raise UsageError("-q and the targets exclude each other; give one of them")
+    if strict and not aims:
+        raise UsageError("--strict needs a target")
+    aim = aims[0] if aims else None
+    settings = Compress(
+        Network(**network), quality, channels, force, keep, aim, strict, alpha_quality, metadata
+    )
+    pile = Pile(
+        files, PICTURES, "nic", output, output_dir, recursive, filelist, null, skip_existing
+    )
+    Batch(pile, compress, settings, jobs, scheduler).run()

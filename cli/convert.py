@@ -4,16 +4,18 @@ Settings are small and picklable, so that a worker can be told them once.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from nic.channels import Channels, select
 from nic.cli.command import name_of
 from nic.cli.files import reading, refuse, writing
 from nic.errors import NicError, UsageError
+from nic.metadata import Keep
+from nic.salvage import Report, read_intact
 from nic.stream import Record, Stage, read_records, write_record
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class Network:
     device: str = "auto"
     threads: int = 1
     strip_pixels: int | None = None
+    cores: int | None = None  # that the networks may use; None for all
+    max_pixels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,8 @@ class Compress:
     keep: bool = True
     aim: "Target | None" = None
     strict: bool = False  # an aim out of reach is an error
+    alpha_quality: float | None = None
+    metadata: Keep = "all"  # what is stored
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,8 @@ class Decompress:
     picture_format: str | None = None
     force: bool = False
     keep: bool = True
+    tolerate: bool = False
+    metadata: Keep = "all"  # what is written
 
 
 @cache
@@ -72,7 +80,8 @@ def codec(network: Network) -> "Codec":
 
     return Codec(
         network.model, network.backend, network.device, network.threads, network.tune,
-        STRIP_PIXELS if network.strip_pixels is None else network.strip_pixels,
+        STRIP_PIXELS if network.strip_pixels is None else network.strip_pixels, network.cores,
+        network.max_pixels,
     )  # fmt: skip
 
 
@@ -83,11 +92,13 @@ def compress(source: str, target: str | None, settings: Compress) -> None:
     run = codec(settings.network)
     refuse(target, settings.force)  # before the work, which is for nothing then
     with reading(source) as file:
-        picture = rows.open_picture(file, run.strip_pixels)
+        picture = rows.open_picture(file, run.strip_pixels, run.limit, settings.metadata)
         quality = settings.quality
         records: Iterable[Record]
         if settings.aim is None:
-            records = run.encode_rows(picture, quality, settings.channels)
+            records = run.encode_rows(
+                picture, quality, settings.channels, alpha_quality=settings.alpha_quality
+            )
         else:
             records, quality = _aimed(run, picture, settings, settings.aim, source)
         with writing(target, settings.force) as out:
@@ -110,8 +121,11 @@ def _aimed(
         strips.append(picture.read(n))
         return strips[-1]
 
-    latents = list(run.encode_rows(replace(picture, read=read), None, settings.channels))
-    found = find(run, latents, concatenate(strips), aim)
+    kept = replace(picture, read=read)
+    latents = list(
+        run.encode_rows(kept, None, settings.channels, alpha_quality=settings.alpha_quality)
+    )
+    found = find(run, latents, concatenate(strips), aim, picture.alpha)
     if not found.met:
         line = shortfall(found, aim, picture.width * picture.height)
         if settings.strict:
@@ -128,16 +142,25 @@ def decompress(source: str, target: str | None, settings: Decompress) -> None:
     run = codec(settings.network)
     named = target is not None and target != "-"
     name = settings.picture_format or picture.format_of(target)
+    report = Report()
     with reading(source) as file, writing(target, settings.force) as out:
         records = (
             record if settings.channels is None else select(record, settings.channels)
-            for record in read_records(file)
+            for record in records_of(file, run, report if settings.tolerate else None)
         )
         for count, parts in enumerate(rows.pictures(run.decode_strips(records))):
             if named and count:
                 raise UsageError("holds more than one picture; use nic-decode")
-            rows.write(out, parts, name)
+            rows.write(out, parts, name, run.limit, settings.metadata)
+    report.check()
     keep_or_remove(source, target, settings.keep)
+
+
+def records_of(source: BinaryIO, run: "Codec", report: Report | None) -> Iterator[Record]:
+    """Every record of a stream; with a report, what is intact of it."""
+    if report is None:
+        return read_records(source)
+    return read_intact(source, run, report)
 
 
 def keep_or_remove(source: str, target: str | None, keep: bool) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 from nic.channels import Channels, select
 from nic.cli import options
-from nic.cli.command import about, command
+from nic.cli.command import about, command, name_of
 from nic.cli.files import reading, writing
 from nic.errors import UsageError
+from nic.metadata import Keep
 
 
 @command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic(1).")
@@ -16,12 +17,17 @@ from nic.errors import UsageError
 @options.picture_format
 @options.network
 @options.threads
+@options.tolerate
+@options.max_pixels
+@options.metadata(options.WRITTEN)
 def main(
     files: tuple[str, ...],
     output: str | None,
     force: bool,
     channels: Channels | None,
     picture_format: str | None,
+    tolerate: bool,
+    metadata: Keep,
     **network: Any,
 ) -> None:
     """Decode records of any stage into pictures.
@@ -37,22 +43,25 @@ def main(
       nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
     """
     from nic import picture, rows
+    from nic.cli.convert import records_of
     from nic.pipeline import Codec
-    from nic.stream import read_records
+    from nic.salvage import Report
 
     run = Codec(**network)
     named = output is not None and output != "-"
     name = picture_format or picture.format_of(output)
-    done = 0
+    done, report = 0, Report()
     with writing(output, force) as out:
         for path in files or ("-",):
             with about(path), reading(path) as source:
+                report.prefix = f"{name_of(path)}: "
                 records = (
                     record if channels is None else select(record, channels)
-                    for record in read_records(source)
+                    for record in records_of(source, run, report if tolerate else None)
                 )
                 for parts in rows.pictures(run.decode_strips(records)):
                     if named and done:
                         raise UsageError(f"more than one picture for {output}; use stdout")
-                    rows.write(out, parts, name)
+                    rows.write(out, parts, name, run.limit, metadata)
                     done += 1
+    report.check()

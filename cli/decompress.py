@@ -1,13 +1,14 @@
 """nic decompress: .nic files to picture files."""
 
-from functools import partial
 from typing import Any
 
 from nic.channels import Channels
 from nic.cli import options
-from nic.cli.batch import run_batch
+from nic.cli.batch import Batch
 from nic.cli.command import command
 from nic.cli.convert import Decompress, Network, decompress
+from nic.cli.pile import STREAMS, Pile
+from nic.metadata import Keep
 
 
 @command("decompress", epilog="See also: nic-compress(1), nic-test(1), nic(1).")
@@ -19,6 +20,11 @@ from nic.cli.convert import Decompress, Network, decompress
 @options.picture_format
 @options.network
 @options.threads
+@options.pile
+@options.workers
+@options.tolerate
+@options.max_pixels
+@options.metadata(options.WRITTEN)
 def main(
     files: tuple[str, ...],
     output: str | None,
@@ -27,19 +33,33 @@ def main(
     keep: bool,
     channels: Channels | None,
     picture_format: str | None,
+    recursive: bool,
+    filelist: str | None,
+    null: bool,
+    skip_existing: bool,
+    jobs: int,
+    scheduler: str | None,
+    tolerate: bool,
+    metadata: Keep,
     **network: Any,
 ) -> None:
     """Decompress .nic files into pictures beside them.
 
     The format is that of --format, else of the extension of -o, else PNG. Without FILE, or
-    with -, reads stdin and writes to stdout.
+    with -, reads stdin and writes to stdout. --tolerate keeps the sources of damaged pictures.
 
     \b
     Examples:
       nic decompress a.nic -o b.tiff
       nic decompress --format jpeg --output-dir out *.nic
+      nic decompress -r -j 0 --output-dir out archive
       nic decompress < a.nic | display
     """
-    settings = Decompress(Network(**network), channels, picture_format, force, keep)
-    extension = picture_format or "png"
-    run_batch(files, output, output_dir, extension, partial(decompress, settings=settings))
+    settings = Decompress(
+        Network(**network), channels, picture_format, force, keep, tolerate, metadata
+    )
+    suffix = picture_format or "png"
+    pile = Pile(
+        files, STREAMS, suffix, output, output_dir, recursive, filelist, null, skip_existing
+    )
+    Batch(pile, decompress, settings, jobs, scheduler).run()

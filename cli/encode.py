@@ -7,6 +7,7 @@ import click
 from nic.cli import options
 from nic.cli.command import about, command
 from nic.cli.files import reading, writing
+from nic.metadata import Keep
 
 
 @command("encode", epilog="See also: nic-quantize(1), nic-decode(1), nic(1).")
@@ -16,6 +17,9 @@ from nic.cli.files import reading, writing
 @options.model
 @options.network
 @options.max_memory
+@options.max_pixels
+@options.alpha_quality
+@options.metadata(options.STORED)
 @click.option("--name", metavar="TEXT", help="Record TEXT as the picture's name.")
 def main(
     files: tuple[str, ...],
@@ -24,6 +28,8 @@ def main(
     quality: float | None,
     channels: int | None,
     name: str | None,
+    alpha_quality: float | None,
+    metadata: Keep,
     **network: Any,
 ) -> None:
     """Transform pictures into latents.
@@ -45,6 +51,6 @@ def main(
     with writing(output, force) as out:
         for path in files or ("-",):
             with about(path), reading(path) as source:
-                picture = open_picture(source, run.strip_pixels)
-                for record in run.encode_rows(picture, quality, channels, name):
+                picture = open_picture(source, run.strip_pixels, run.limit, metadata)
+                for record in run.encode_rows(picture, quality, channels, name, alpha_quality):
                     write_record(out, record)

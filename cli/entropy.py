@@ -19,8 +19,14 @@ CODERS = ("auto", "prior", "own", "fse", "raw", "zstd")
     "in FSE alone, nothing, or zstd. Given, coded records are taken too, and coded again.",
 )
 @options.threads
+@options.max_pixels
 def main(
-    files: tuple[str, ...], output: str | None, force: bool, name: str | None, threads: int
+    files: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    name: str | None,
+    threads: int,
+    max_pixels: int | None,
 ) -> None:
     """Code symbols, every channel by itself in its shortest mode.
 
@@ -38,7 +44,7 @@ def main(
     from nic.pipeline import Codec
     from nic.stream import Record, Stage, write_record
 
-    run = Codec(threads=threads)
+    run = Codec(threads=threads, max_pixels=max_pixels)
     coder = Coder(name or "auto")
 
     def code(record: Record) -> Record:

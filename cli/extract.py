@@ -21,6 +21,7 @@ from nic.cli.files import skimming, writing
     type=click.Choice(["nic", "npy"]),
     help="Output format. Default: npy where the output's name ends in it, else nic.",
 )
+@options.max_pixels
 def main(
     files: tuple[str, ...],
     output: str | None,
@@ -28,6 +29,7 @@ def main(
     channels: Channels | None,
     latents: bool,
     name: str | None,
+    max_pixels: int | None,
 ) -> None:
     """Extract channels as symbols or latents.
 
@@ -46,7 +48,7 @@ def main(
     from nic.pipeline import Codec
     from nic.stream import Record, Stage, write_record
 
-    codec = Codec()
+    codec = Codec(max_pixels=max_pixels)
     as_array = name == "npy" or (name is None and (output or "").lower().endswith(".npy"))
     with writing(output, force) as out:
         write_array = array_writer(out, output)

@@ -1,9 +1,10 @@
 """Where programs read and write: files by name, ``-`` for stdin and stdout."""
 
 import os
+import re
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -11,6 +12,13 @@ from typing import BinaryIO, TextIO
 from nic.cli.command import about
 from nic.errors import NicError, UsageError
 from nic.stream import Record, read_records
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # what _create names files
 
 
 @contextmanager
@@ -46,33 +54,114 @@ def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
         yield out
         out.flush()
         return
+    refuse(path, force)
     target = Path(path)
     if target.exists() and not target.is_file():  # a device or a named pipe
         with target.open("wb") as device:
             yield device
         return
-    if target.exists() and not force:
-        raise NicError(f"{path} exists already; use -f to replace it")
-    with _temporary(target) as file:
+    with _temporary(target, force) as file:
         yield file
 
 
+def refuse(path: str | None, force: bool) -> None:
+    """Raise NicError when the output is a file that exists already, and is to be kept."""
+    if path is not None and path != "-" and Path(path).is_file() and not force:
+        raise NicError(f"{path} exists already; use -f to replace it")
+
+
 @contextmanager
-def _temporary(target: Path) -> Iterator[BinaryIO]:
-    """A temporary file beside ``target``, renamed to it on success, removed on failure."""
+def _temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
+    """A temporary file beside ``target``, named as it on success, removed on failure.
+
+    It is locked from its creation to the end, closed or not, so that ``remove_stale`` can tell
+    it from those of processes that were killed: on whichever machine they ran, a lock is gone.
+    """
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        handle, name = _create(target)
     except OSError as error:
         raise NicError(f"{target}: cannot be created: {error.strerror}") from error
+    lock = os.dup(handle)  # closing the file, which may find a full disk, must not unlock it
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
         os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, target)
-    except BaseException:  # an interrupt too must leave nothing behind
+        _publish(name, target, force)
+    finally:  # an interrupt too must leave nothing behind
         with suppress(FileNotFoundError):
             os.unlink(name)
-        raise
+        os.close(lock)
+
+
+def _create(target: Path) -> tuple[int, str]:
+    """A temporary file that is locked: its descriptor and name. Raises OSError."""
+    while True:
+        handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+        _lock(handle, wait=True)
+        with suppress(FileNotFoundError):  # remove_stale came between creation and lock
+            if os.path.samestat(os.stat(name), os.fstat(handle)):
+                return handle, name
+        os.close(handle)
+
+
+def _lock(handle: int, wait: bool) -> bool:
+    """Lock a file as long as this process keeps it open; whether that was possible."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # held by another process, or a file system without locks
+        return False
+    return True
+
+
+def _publish(name: str, target: Path, force: bool) -> None:
+    """Give a complete file its name. Without ``force``, never in the place of another one."""
+    if not force:
+        try:
+            os.link(name, target)
+        except FileExistsError:
+            raise NicError(f"{target} exists already; use -f to replace it") from None
+        except OSError:  # a file system without links; that nothing was there was seen before
+            refuse(str(target), force)
+        else:
+            return
+    os.replace(name, target)
+
+
+def remove_stale(targets: Iterable[str]) -> int:
+    """Remove the temporary files of these outputs that killed processes left; how many."""
+    folders: dict[str, set[str]] = {}
+    for target in targets:
+        folder, name = os.path.split(target)
+        folders.setdefault(folder or ".", set()).add(name)
+    return sum(_remove_stale(folder, names) for folder, names in folders.items())
+
+
+def _remove_stale(folder: str, names: set[str]) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry.path for entry in entries if _is_temporary(entry.name, names)]
+    except OSError:  # whatever is wrong with the folder, writing into it will say
+        return 0
+    return sum(map(_remove_if_unlocked, found))
+
+
+def _is_temporary(name: str, names: set[str]) -> bool:
+    match = TEMPORARY.fullmatch(name)
+    return match is not None and match[1] in names
+
+
+def _remove_if_unlocked(path: str) -> bool:
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            if _lock(handle, wait=False):
+                os.unlink(path)
+                return True
+        finally:
+            os.close(handle)
+    return False
 
 
 def _open(stream: TextIO | None, complaint: str) -> TextIO:

@@ -39,7 +39,8 @@ def main(files: tuple[str, ...], as_json: bool) -> None:
 
 def _text(facts: dict[str, Any]) -> str:
     """Facts as aligned lines, the channels as a table of four columns a line."""
-    plain = {k.replace("_", " "): v for k, v in facts.items() if k != "channel_index" and v != []}
+    shown = {k: v for k, v in facts.items() if k != "channel_index" and v not in ([], {})}
+    plain = {k.replace("_", " "): v for k, v in shown.items()}
     lines = [f"{name:<15} {_value(value)}" for name, value in plain.items()]
     cells = [
         f"{c['channel']:>4} {c['mode']:<8} {c['bytes']:>7}" for c in facts.get("channel_index", [])
@@ -49,6 +50,8 @@ def _text(facts: dict[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items())
     if isinstance(value, list | tuple):
         return " ".join(str(v) for v in value)
     return "-" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -14,6 +14,7 @@ from nic.stream import MAGIC, Record, read_records
 @options.output
 @options.model
 @options.network
+@options.max_pixels
 def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any) -> None:
     """Write latents as arrays for NumPy, one for each picture.
 
@@ -40,7 +41,7 @@ def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any
         if start.startswith(MAGIC[:4]):
             yield from read_records(source, start)
         else:
-            yield codec.encode(picture.read(start + source.read()))
+            yield codec.encode(picture.read(start + source.read(), codec.limit))
 
     with writing(output, force) as out:
         write = array_writer(out, output)

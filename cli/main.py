@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import click
 
 from nic import __version__
+from nic.cli.command import Program
 
 COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of the help
     "compress": "compress",
@@ -26,7 +27,7 @@ COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of th
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Program, click.Group):
     """A group that imports a command only when it is run or described."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -1,6 +1,7 @@
 """Options that several programs share, each declared once."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -8,6 +9,7 @@ import click
 
 from nic.channels import Channels, parse
 from nic.errors import UsageError
+from nic.metadata import KEEP
 from nic.models.zoo import DEFAULT, TUNES
 from nic.picture import FORMATS
 
@@ -170,3 +172,136 @@ def _strip_pixels(_: click.Context, __: click.Parameter, value: str) -> int:
     if not number.isdigit():
         raise click.BadParameter("give a number of bytes, such as 800M or 2G")
     return pixels_within(int(number) * units.get(value[-1:].lower(), 1))
+
+
+def pile(function: F) -> F:
+    """Which files, beside the operands: ``-r``, ``--filelist``, ``-0``, ``--skip-existing``."""
+    for declare in (
+        click.option(
+            "--skip-existing", is_flag=True, help="Leave out files whose output is there already."
+        ),
+        click.option("-0", "--null", is_flag=True, help="Names in the list end with NUL bytes."),
+        click.option(
+            "--filelist",
+            type=click.Path(),
+            metavar="FILE",
+            help="Take further names from FILE, one a line; - is stdin.",
+        ),
+        click.option(
+            "-r",
+            "--recursive",
+            is_flag=True,
+            help="Of directories, take all files in them; --output-dir has the same sub-folders.",
+        ),
+    ):
+        function = declare(function)
+    return function
+
+
+def workers(function: F) -> F:
+    """``-j`` and ``--scheduler``: where the files of a pile are worked on."""
+    function = click.option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Let a Dask cluster do the work; its workers share the file system.",
+    )(function)
+    return click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(0),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Work on N files at a time, 0 for as many as there are processors.",
+        callback=_threads,
+    )(function)
+
+
+def aim(function: F) -> F:
+    """``--target-bpp``, ``--target-size``, ``--target-psnr`` and ``--strict``."""
+    positive = click.FloatRange(min=0, min_open=True)
+    for declare in (
+        click.option(
+            "--strict", is_flag=True, help="Where no quality meets the target, write nothing."
+        ),
+        click.option(
+            "--target-psnr",
+            type=positive,
+            metavar="DB",
+            help="Take the least quality that reaches this PSNR.",
+        ),
+        click.option(
+            "--target-size",
+            metavar="BYTES",
+            callback=_bytes,
+            help="Take the best quality whose file has at most so many bytes; k and M are units "
+            "of 1024 and 1024 k.",
+        ),
+        click.option(
+            "--target-bpp",
+            type=positive,
+            metavar="X",
+            help="Take the best quality whose file has at most so many bits per pixel.",
+        ),
+    ):
+        function = declare(function)
+    return function
+
+
+def _bytes(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([kKM]?)", value)
+    number = float(found[1]) * {"": 1, "k": 1 << 10, "m": 1 << 20}[found[2].lower()] if found else 0
+    if number < 1:
+        raise click.BadParameter("give a number of bytes, such as 30000, 30k or 1.5M")
+    return float(int(number))
+
+
+def max_pixels(function: F) -> F:
+    """``--max-pixels``: a count, or None for what fits into memory."""
+    return click.option(
+        "--max-pixels",
+        metavar="N",
+        callback=_max_pixels,
+        help="Refuse larger pictures; k, M and G are units. Default: what fits into free memory.",
+    )(function)
+
+
+def _max_pixels(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    from nic.limits import parse as number
+
+    try:
+        return None if value is None else number(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def tolerate(function: F) -> F:
+    """``--tolerate``."""
+    return click.option(
+        "--tolerate",
+        is_flag=True,
+        help="Decode what is intact of damaged files, lost channels as zero; exit code 6 then.",
+    )(function)
+
+
+STORED = "Which metadata of the picture to store: ICC profile, EXIF and XMP are all."
+WRITTEN = "Which metadata to write, where the format can hold it."
+
+
+def metadata(meaning: str) -> Callable[[F], F]:
+    """``--metadata``: which of it is kept, one of ``nic.metadata.KEEP``."""
+    return click.option(
+        "--metadata", type=click.Choice(KEEP), default="all", show_default=True, help=meaning
+    )
+
+
+def alpha_quality(function: F) -> F:
+    """``--alpha-quality``."""
+    return click.option(
+        "--alpha-quality",
+        type=click.FloatRange(1, 100),
+        metavar="1..100",
+        help="Code transparency with losses, where that is shorter. Default: exactly.",
+    )(function)

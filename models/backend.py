@@ -6,14 +6,13 @@ ten times sooner and runs three times faster on a CPU; Keras runs on a GPU.
 
 import importlib.util
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import ModelError, UsageError
+from nic.models.native import native_stderr_closed
 from nic.models.zoo import Model
 
 Name = Literal["auto", "litert", "keras"]
@@ -34,27 +33,39 @@ class Backend(Protocol):
         """Latents (h, w, C) -> picture (8h, 8w, 3), not clipped."""
 
 
-def load(model: Model, backend: Name = "auto", device: str = "auto") -> Backend:
+def load(
+    model: Model, backend: Name = "auto", device: str = "auto", cores: int | None = None
+) -> Backend:
     """Choose a backend: LiteRT on the CPU; Keras when it, or a GPU, is asked for.
 
-    Args: device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+    Args:
+        device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+        cores: how many processors a network may use; None for all.
     Raises: UsageError for a device that the backend or the machine does not have.
     """
     on_gpu = device.startswith("gpu")
     if backend == "keras" or (backend == "auto" and on_gpu):
+        if cores is not None:
+            for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+                os.environ.setdefault(variable, str(cores))
         return KerasBackend(model, device)
     if on_gpu:
         raise UsageError("the litert backend runs on the CPU; use --backend keras for a GPU")
-    return LiteRTBackend(model)
+    return LiteRTBackend(model, cores)
 
 
 class LiteRTBackend:
     """The exported transforms on LiteRT's CPU kernels (XNNPACK)."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, cores: int | None = None) -> None:
         self._model = model
+        self._cores = cores
         self._interpreters: dict[str, Any] = {}
-        self.reach = model.reach
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """See ``Backend``."""
+        return self._model.reach
 
     def analysis(self, picture: Floats) -> Floats:
         """See ``Backend``."""
@@ -68,7 +79,7 @@ class LiteRTBackend:
         interpreter = self._interpreters.get(file) or self._load(file)
         at = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(at, (1, *x.shape))
-        with _native_stderr_closed():
+        with native_stderr_closed():
             interpreter.allocate_tensors()  # does nothing for the size of the last call
         interpreter.set_tensor(at, x[None])
         interpreter.invoke()
@@ -80,31 +91,12 @@ class LiteRTBackend:
             raise ModelError("LiteRT is not installed: pip install ai-edge-litert")
         from ai_edge_litert.interpreter import Interpreter
 
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-        with _native_stderr_closed():
+        threads = self._cores
+        if threads is None and hasattr(os, "sched_getaffinity"):
+            threads = len(os.sched_getaffinity(0))
+        with native_stderr_closed():
             interpreter = Interpreter(str(self._model.file(file)), num_threads=threads)
         return self._interpreters.setdefault(file, interpreter)
-
-
-@contextmanager
-def _native_stderr_closed() -> Iterator[None]:
-    """Keep the frameworks' greetings ("Created ... delegate") off our stderr.
-
-    They are written by C++ to file descriptor 2 and no setting stops them; errors are
-    raised as exceptions.
-    """
-    try:
-        saved = os.dup(2)
-    except OSError:  # stderr is closed already
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as null:
-            os.dup2(null.fileno(), 2)
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 class KerasBackend:
@@ -114,7 +106,7 @@ class KerasBackend:
         if importlib.util.find_spec("keras") is None:
             raise ModelError("Keras is not installed: pip install 'nic-codec[keras]'")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with _native_stderr_closed():
+        with native_stderr_closed():
             import keras
 
             from nic.models.export import load_networks
@@ -122,7 +114,7 @@ class KerasBackend:
             devices = keras.distribution.list_devices()  # which starts the framework
 
         self._keras = keras
-        self.reach = model.reach
+        self._model = model
         self._device = self._place(device, devices)
         with keras.device(self._device):
             self._analysis, self._synthesis = load_networks(model)
@@ -136,6 +128,11 @@ class KerasBackend:
         if wanted not in (*devices, "cpu:0"):
             raise UsageError(f"no device {device}; this machine has: {', '.join(devices)}")
         return wanted
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """See ``Backend``."""
+        return self._model.reach
 
     def analysis(self, picture: Floats) -> Floats:
         """See ``Backend``."""

@@ -6,8 +6,7 @@ latents get a class, coded first, that chooses the tables of all channels; given
 map the channels are still independent. No network and no float takes part in decoding.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 import numpy as np
@@ -15,6 +14,8 @@ from numpy.typing import NDArray
 
 import nic.fse as fse
 from nic import channelmode, classmap
+from nic.byclass import ByClass
+from nic.damage import Damage
 from nic.errors import CorruptError, UsageError
 from nic.header import BY_CLASS, Channel, Mode
 from nic.models import tables
@@ -75,30 +76,73 @@ def encode(
 
 
 def decode(record: Record, prior: Prior | None = None, threads: int = 1) -> Record:
-    """Inverse of ``encode``. Raises CorruptError, which names the damaged channel."""
+    """Inverse of ``encode``. Raises CorruptError, which names the damaged channels."""
+    decoded, damage = decode_intact(record, prior, threads)
+    if damage:
+        raise CorruptError(str(damage))
+    return decoded
+
+
+def decode_intact(
+    record: Record, prior: Prior | None = None, threads: int = 1
+) -> tuple[Record, Damage]:
+    """``decode`` of what is intact: damaged channels are zero, and named with the reason.
+
+    Chunk D may end early: the channels whose bytes are not all there are lost.
+    """
     _, value = _ranks(record.header.codebook)
     h, w, _ = record.header.latent_shape
-    index, ends = record.header.index, np.cumsum([e.size for e in record.header.index])
-    payloads = [bytes(record.data[end - e.size : end]) for e, end in zip(index, ends, strict=True)]
-    ranks = np.empty((len(index), h, w), np.uint8)
-    if not record.class_map and any(entry.mode in BY_CLASS for entry in index):
-        raise CorruptError("the class map is missing")
-    if record.class_map:
-        which, of_block = classmap.decode(record.class_map, prior, h, w)
-        assert prior is not None  # or the map would have been refused
-        classes = _Classes(prior, which, tables.spread(of_block, h, w))
+    index, damage = record.header.index, Damage()
+    payloads = _payloads(record, damage)
+    by_class = [c for c in payloads if index[c].mode in BY_CLASS]
+    classes = _classes_of(record, prior, by_class, damage)
+    ranks = np.zeros((len(index), h, w), np.uint8)
+    if classes is not None:
         for mode in BY_CLASS:
-            chosen = [c for c, entry in enumerate(index) if entry.mode == mode]
-            if chosen:
-                ranks[chosen] = classes.decode(mode, [payloads[c] for c in chosen], chosen, threads)
-    for c, entry in enumerate(index):
-        if entry.mode not in BY_CLASS:
-            ranks[c] = _decode_channel(entry.mode, payloads[c], c, (h, w))
+            chosen = [c for c in by_class if index[c].mode == mode]
+            ranks[chosen] = classes.decode(mode, payloads, chosen, threads, damage)
+    for c in payloads:
+        if index[c].mode not in BY_CLASS:
+            with damage.of([c]):
+                ranks[c] = channelmode.decode(index[c].mode, payloads[c], h * w).reshape(h, w)
     if ranks.size and ranks.max() >= len(value):
-        damaged = int(np.flatnonzero((ranks >= len(value)).any(axis=(1, 2)))[0])
-        raise CorruptError(f"channel {damaged} is damaged: symbols outside the codebook")
+        outside = np.flatnonzero((ranks >= len(value)).any(axis=(1, 2))).tolist()
+        damage.lose(outside, "symbols outside the codebook")
+        ranks[outside] = 0
     header = record.header.after("entropy -d", index=())
-    return Record(Stage.SYMBOLS, header, value[ranks].tobytes(), record.extra)
+    symbols = value[ranks].tobytes()
+    return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols, class_map=b""), damage
+
+
+def _payloads(record: Record, damage: Damage) -> dict[int, bytes]:
+    """The payloads, by channel, that are there in full."""
+    index = record.header.index
+    ends = np.cumsum([entry.size for entry in index]).tolist()
+    missing = [c for c, end in enumerate(ends) if end > len(record.data) and index[c].size]
+    damage.lose(missing, "the end of the data is missing")
+    return {
+        c: bytes(record.data[end - entry.size : end])
+        for c, (entry, end) in enumerate(zip(index, ends, strict=True))
+        if c not in missing
+    }
+
+
+def _classes_of(
+    record: Record, prior: Prior | None, channels: list[int], damage: Damage
+) -> ByClass | None:
+    """The class map; without a sound one ``channels`` are lost."""
+    if not record.class_map:
+        damage.lose(channels, "the class map is missing")
+        return None
+    h, w, _ = record.header.latent_shape
+    try:
+        which, of_block = classmap.decode(record.class_map, prior, h, w)
+    except CorruptError as error:
+        damage.notes.append(str(error))
+        damage.lose(channels, "without the class map")
+        return None
+    assert prior is not None  # or the map would have been refused
+    return ByClass(prior, which, tables.spread(of_block, h, w))
 
 
 def to_ranks(record: Record) -> Bytes:
@@ -147,62 +191,7 @@ def _shortest(ranks: Bytes, histogram: Histogram, best: Coded | None) -> Coded:
     return best
 
 
-def _decode_channel(mode: Mode, payload: bytes, channel: int, shape: tuple[int, int]) -> Bytes:
-    try:
-        return channelmode.decode(mode, payload, shape[0] * shape[1]).reshape(shape)
-    except (IndexError, ValueError) as error:
-        raise CorruptError(f"channel {channel} is damaged: {error}") from error
-
-
 # -- all channels, given the class map --------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Classes:
-    """The class of every latent (h, w), with the tables that follow from it."""
-
-    prior: Prior
-    which: int
-    of_latent: Bytes
-
-    def encode(self, mode: Mode, planes: Bytes, channels: list[int], threads: int) -> list[bytes]:
-        arguments = self._coding(mode, channels)
-        return fse.encode_planes(planes[channels], *arguments, threads=threads)
-
-    def decode(
-        self, mode: Mode, payloads: Sequence[bytes], channels: list[int], threads: int
-    ) -> Bytes:
-        tables_of, bank, layout = self._coding(mode, channels)
-        try:
-            if mode == Mode.PRIOR:
-                return self._decode_two_states(payloads, tables_of, bank)
-            return fse.decode_planes(payloads, tables_of, bank, layout, threads=threads)
-        except fse.PlaneError as error:
-            damaged = channels[error.plane]
-            raise CorruptError(f"channel {damaged} is damaged: {error.reason}") from error
-
-    def _coding(self, mode: Mode, channels: list[int]) -> tuple[Bytes, fse.Bank, fse.Layout]:
-        by_context = mode == Mode.CONTEXT
-        if by_context and not self.prior.has_contexts:
-            raise CorruptError("a channel is coded by contexts that the model does not have")
-        context = fse.Context.ENERGY if by_context else fse.Context.CLASS
-        tables_of = self.prior.of_channels(self.which, channels[-1] + 1, by_context)[channels]
-        shape = (self.of_latent.shape[0], self.of_latent.shape[1])
-        layout = fse.Layout(shape, self.of_latent, self.prior.classes, context)
-        counts = self.prior.counts
-        return tables_of, classmap.bank_of(counts.tobytes(), counts.shape[1]), layout
-
-    def _decode_two_states(
-        self, payloads: Sequence[bytes], tables_of: Bytes, bank: fse.Bank
-    ) -> Bytes:
-        ranks = np.empty((len(payloads), *self.of_latent.shape), np.uint8)
-        for i, payload in enumerate(payloads):
-            plane = np.ascontiguousarray(tables_of[i, :, 0][self.of_latent])
-            try:
-                ranks[i] = fse.decode_ctx(payload, plane, bank).reshape(plane.shape)
-            except fse.FseError as error:
-                raise fse.PlaneError(i, error) from error
-        return ranks
 
 
 def _with_prior(
@@ -215,7 +204,7 @@ def _with_prior(
     _, h, w = planes.shape
     which = round((quality - 1) / 99 * (len(prior.tables) - 1))
     of_block = classmap.choose(planes, prior, which)
-    classes = _Classes(prior, which, tables.spread(of_block, h, w))
+    classes = ByClass(prior, which, tables.spread(of_block, h, w))
     mode = Mode.CONTEXT if prior.has_contexts else Mode.CLASS
     payloads = classes.encode(mode, planes, channels, threads)
     coded = {c: (mode, payload) for c, payload in zip(channels, payloads, strict=True)}

@@ -31,3 +31,9 @@ class VersionError(NicError):
     """A stream of a version, or with a critical chunk, that this program does not know."""
 
     exit_code = 5
+
+
+class PartialError(NicError):
+    """A damaged file of which the intact part was decoded, and written (--tolerate)."""
+
+    exit_code = 6

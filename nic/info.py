@@ -3,6 +3,7 @@
 from typing import Any
 
 from nic.errors import ModelError
+from nic.metadata import KINDS
 from nic.models import zoo
 from nic.stream import Record, size
 
@@ -28,17 +29,28 @@ def describe(record: Record) -> dict[str, Any]:
         "bpp": round(8 * total / (header.width * header.height), 4),
         "name": header.name,
         "history": list(header.history),
-        "metadata": [f"{kind.decode()}:{len(payload)}" for kind, payload in record.extra],
+        "alpha": len(record.alpha),
+        "metadata": _metadata(record),
     }
     if header.index:
         payload = sum(channel.size for channel in header.index)
         facts["class_map"] = len(record.class_map)
-        facts["overhead"] = total - payload - len(record.class_map)
+        rest = len(record.class_map) + len(record.alpha) + sum(facts["metadata"].values())
+        facts["overhead"] = total - payload - rest
         facts["channel_index"] = [
             {"channel": c, "mode": channel.mode.name.lower(), "bytes": channel.size}
             for c, channel in enumerate(header.index)
         ]
     return facts
+
+
+def _metadata(record: Record) -> dict[str, int]:
+    """Bytes of the ancillary chunks, by what they are, or by letter."""
+    sizes: dict[str, int] = {}
+    for kind, payload in record.extra:
+        name = KINDS.get(kind, kind.decode())
+        sizes[name] = sizes.get(name, 0) + len(payload)
+    return sizes
 
 
 def _name(model_id: str) -> str:

@@ -1,18 +1,22 @@
 """The stages put together: from any record to any later one, or back to a picture."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nic import encode, entropy, pack, quantize, strips
+from nic import alpha as alphas
+from nic import encode, entropy, metadata, pack, quantize, strips
 from nic.damage import Damage
 from nic.errors import UsageError
 from nic.header import Header
+from nic.limits import MAX_LATENT, Limit, Work
 from nic.models import backend as backends
 from nic.models import zoo
 from nic.models.tables import Prior
-from nic.picture import Pixels
+from nic.picture import Picture, Pixels
 from nic.rows import Rows
 from nic.stream import Record, Stage
 
@@ -37,6 +41,8 @@ class Codec:
         strip_pixels: larger pictures become several records.
         backend, device: as in ``nic.models.backend.load``.
         threads: of the entropy coder; they do not change its output.
+        cores: processors that a network may use; None for all.
+        max_pixels: larger pictures are refused; None for what fits into memory.
     """
 
     def __init__(
@@ -47,7 +53,11 @@ class Codec:
         threads: int = 1,
         tune: str = "psnr",
         strip_pixels: int = strips.STRIP_PIXELS,
+        cores: int | None = None,
+        max_pixels: int | None = None,
     ) -> None:
+        self.limit = Limit(max_pixels)
+        self._cores = cores
         self.strip_pixels = strip_pixels
         self._name, self._tune = model, tune
         self._chosen: tuple[zoo.Model, int | None] | None = None
@@ -59,16 +69,24 @@ class Codec:
 
     def encode(
         self,
-        pixels: Pixels,
+        picture: Picture | Pixels,
         quality: float | None = None,
         channels: int | None = None,
         name: str | None = None,
+        alpha_quality: float | None = None,
     ) -> Record:
-        """Analysis of one picture: see ``nic.encode.encode``."""
+        """Analysis of one picture, or of the pixels of one: see ``nic.encode.encode``.
+
+        Args: alpha_quality: 1..100; None keeps alpha exactly.
+        """
+        whole = picture if isinstance(picture, Picture) else Picture(picture)
         model, channels = self._to_encode_with(channels)
-        return encode.encode(
+        pixels = alphas.fill_hidden(whole.pixels, whole.alpha)
+        record = encode.encode(
             pixels, self._transform(model), _identity(model), quality, channels, name
         )
+        alpha = self._encode_alpha(whole.alpha, alpha_quality)
+        return replace(record, extra=metadata.to_chunks(whole.metadata), alpha=alpha)
 
     def encode_rows(
         self,
@@ -76,17 +94,47 @@ class Codec:
         quality: float | None = None,
         channels: int | None = None,
         name: str | None = None,
+        alpha_quality: float | None = None,
     ) -> Iterator[Record]:
-        """Analysis of a picture of any size: one record, or one for each strip of a large one."""
+        """Analysis of a picture of any size: one record, or one for each strip of a large one.
+
+        Every strip has its rows of alpha, the first one the metadata.
+        """
         model, channels = self._to_encode_with(channels)
         encode.check_size(picture.width, picture.height)
+        self.limit.check_named(picture.width, picture.height)
         transform = self._transform(model)
         rows = strips.strip_rows(picture.width, picture.height, self.strip_pixels)
         whole = None if rows == picture.height else picture.height
         for strip in strips.cut(picture.read, picture.height, rows, transform.reach[0]):
-            yield encode.encode_strip(
+            record = encode.encode_strip(
                 strip, whole, transform, _identity(model), quality, channels, name
             )
+            plane = None if picture.alpha is None else picture.alpha[strip.top : strip.bottom]
+            extra = () if strip.top else metadata.to_chunks(picture.metadata)
+            yield replace(record, extra=extra, alpha=self._encode_alpha(plane, alpha_quality))
+
+    def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
+        """Chunk A of an alpha plane (H, W): what is shorter, if it need not be exact."""
+        plane = alphas.simplified(plane)
+        if plane is None:
+            return b""
+        exact = alphas.lossless(plane)
+        if quality is None:
+            return exact
+        model, channels = self._to_encode_with(None)
+        latents = encode.encode(plane, self._transform(model), _identity(model), quality, channels)
+        return min(exact, alphas.from_record(self.forward(latents, Stage.PACKED)), key=len)
+
+    def decode_alpha(self, record: Record) -> Pixels | None:
+        """The alpha plane (H, W) of a record of any stage, None if it has none.
+
+        Raises: CorruptError, and VersionError for a coding of it that is not known.
+        """
+        if not record.alpha:
+            return None
+        found = alphas.parse(record.alpha, record.header.width, record.header.height)
+        return self.decode(found).pixels if isinstance(found, Record) else found
 
     def _to_encode_with(self, channels: int | None) -> tuple[zoo.Model, int | None]:
         """The model of this codec's arguments, and how many of its channels, if it matters."""
@@ -127,43 +175,72 @@ class Codec:
         """The symbols of a coded or packed record in other modes, without a network."""
         return self.forward(self.to_symbols(record), record.stage, coder=coder)
 
-    def decode(self, record: Record) -> Pixels:
-        """A record of any stage back to pixels, uint8 (H, W, 3) or (H, W)."""
-        model = self._model_of(record)
-        return encode.decode(self.to_latents(record), self._transform(model))
+    def checked_rest(self, record: Record) -> Record:
+        """The record. Raises CorruptError when alpha or metadata is damaged; loads no network."""
+        metadata.from_chunks(record.extra)
+        if record.alpha:
+            found = alphas.parse(record.alpha, record.header.width, record.header.height)
+            if isinstance(found, Record):
+                self.to_symbols(found)
+        return record
 
-    def decode_strips(self, records: Iterable[Record]) -> Iterator[tuple[Header, Pixels]]:
-        """Records, of any stage, of whole pictures or of strips of some: header and pixels.
+    def decode(self, record: Record) -> Picture:
+        """A record of any stage back to a picture."""
+        self._check_size(record, Work.PICTURE)
+        model = self._model_of(record)
+        pixels = encode.decode(self.to_latents(record), self._transform(model))
+        return Picture(pixels, self.decode_alpha(record), metadata.from_chunks(record.extra))
+
+    def decode_strips(self, records: Iterable[Record]) -> Iterator[tuple[Header, Picture]]:
+        """Records, of any stage, of whole pictures or of strips of some: header and picture.
 
         Raises: CorruptError when the strips of a picture do not follow each other.
         """
+        rest: deque[tuple[Pixels | None, metadata.Metadata]] = deque()  # of those not given yet
 
         def latents() -> Iterator[tuple[Header, NDArray[np.float32]]]:
             for record in records:
+                self._check_size(record, Work.PICTURE)
+                rest.append((self.decode_alpha(record), metadata.from_chunks(record.extra)))
                 found = self.to_latents(record)
                 shape = found.header.latent_shape
                 yield found.header, np.frombuffer(found.data, "<f4").reshape(shape)
 
-        return strips.assemble(latents(), lambda header: self._transform(self._by_id(header.model)))
+        def transform(header: Header) -> backends.Backend:
+            return self._transform(self._by_id(header.model))
+
+        for header, pixels in strips.assemble(latents(), transform):
+            yield header, Picture(pixels, *rest.popleft())
 
     def to_latents(self, record: Record) -> Record:
         """Undo packing, entropy coding and quantization, without a network."""
-        record = self.to_symbols(record)
-        if record.stage == Stage.SYMBOLS:
-            record = quantize.dequantize(record, self._model_of(record))
-        return record
+        self._check_size(record, Work.LATENTS)
+        if record.stage == Stage.LATENTS:
+            if not (np.abs(np.frombuffer(record.data, "<f4")) < MAX_LATENT).all():
+                raise UsageError("the latents are not finite numbers")
+            return record
+        return quantize.dequantize(self.to_symbols(record), self._model_of(record))
 
     def to_symbols(self, record: Record) -> Record:
         """Undo packing and entropy coding, without a network; latents and symbols pass."""
         if record.stage < Stage.CODED:
             return record
+        self._check_size(record, Work.SYMBOLS)
         prior = self._prior_of(record) if record.class_map else None
         return entropy.decode(pack.unpack(record), prior, self._threads)
 
     def intact_symbols(self, record: Record) -> tuple[Record, Damage]:
         """``to_symbols`` of a coded or packed record, of the channels that are not damaged."""
+        self._check_size(record, Work.SYMBOLS)
         prior = self._prior_of(record) if record.class_map else None
         return entropy.decode_intact(pack.unpack(record), prior, self._threads)
+
+    def _check_size(self, record: Record, work: Work) -> None:
+        """Raises NicError when a record, or the picture of which it is a strip, is too large."""
+        header = record.header
+        self.limit.check(header.width, header.height, work)
+        if header.strip is not None:
+            self.limit.check_named(header.width, header.strip[1])
 
     def _prior_of(self, record: Record) -> Prior | None:
         model = self._model_of(record)
@@ -182,7 +259,9 @@ class Codec:
 
     def _transform(self, model: zoo.Model) -> backends.Backend:
         if model.id not in self._transforms:
-            self._transforms[model.id] = backends.load(model, self._backend, self._device)
+            self._transforms[model.id] = backends.load(
+                model, self._backend, self._device, self._cores
+            )
         return self._transforms[model.id]
 
 

@@ -4,6 +4,7 @@ Quality is the quantizer's step, per channel; the networks know nothing of it, s
 written once can be quantized at any quality.
 """
 
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -65,7 +66,7 @@ def quantize(
     header = record.header.after(
         "quantize", quality=float(quality), channels=channels, codebook=model.codebook
     )
-    return Record(Stage.SYMBOLS, header, symbols.tobytes(), record.extra)
+    return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols.tobytes())
 
 
 def dequantize(record: Record, model: Quantizer) -> Record:
@@ -78,7 +79,7 @@ def dequantize(record: Record, model: Quantizer) -> Record:
     latents[..., :channels] = symbols.transpose(1, 2, 0)
     latents[..., predicted] = reconstruct(symbols[predicted]).transpose(1, 2, 0)
     latents *= model.step(record.header.quality or model.default_quality)
-    return Record(Stage.LATENTS, record.header, latents.tobytes(), record.extra)
+    return replace(record, stage=Stage.LATENTS, data=latents.tobytes())
 
 
 def _kept(predicted: tuple[int, ...], channels: int) -> list[int]:

@@ -4,9 +4,8 @@ Binary PGM and PPM (netpbm's formats P5 and P6) of 8 bits can be had a few rows 
 a pipe; a picture of any other format is decoded whole, and then cut.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import BinaryIO
 
@@ -14,45 +13,58 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic import picture
-from nic.errors import CorruptError
+from nic.alpha import fill_hidden
+from nic.errors import CorruptError, UsageError
 from nic.header import Header
+from nic.limits import Limit, Work
+from nic.metadata import NOTHING, Keep, Metadata
+from nic.picture import ANY, COLOUR_PGM, PNM, Picture
 
 Pixels = NDArray[np.uint8]
 MAX_HEADER = 1024  # bytes, comments included
 PIECE = 1 << 24  # bytes per read
-# Magic, width, height and maximum, separated by white space and comments; one more white space.
-_GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
-HEADER = re.compile(rb"P([56])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
 
 
 @dataclass(frozen=True)
 class Rows:
-    """A picture; ``read(n)`` gives its next n rows, uint8 (n, W, 3), or (n, W) for grey."""
+    """A picture; ``read(n)`` gives its next n rows, uint8 (n, W, 3), or (n, W) for grey.
+
+    ``alpha`` is uint8 (H, W) or None; pixels where it is zero are for the encoder to choose.
+    """
 
     width: int
     height: int
     read: Callable[[int], Pixels]
+    alpha: Pixels | None = None
+    metadata: Metadata = NOTHING
 
 
-def of_array(pixels: Pixels) -> Rows:
+def of_picture(whole: Picture) -> Rows:
     """The rows of a picture that is there already."""
-    at = 0
+    pixels, at = fill_hidden(whole.pixels, whole.alpha), 0
 
     def read(n: int) -> Pixels:
         nonlocal at
         at += n
         return pixels[at - n : at]
 
-    return Rows(pixels.shape[1], pixels.shape[0], read)
+    return Rows(pixels.shape[1], pixels.shape[0], read, whole.alpha, whole.metadata)
 
 
-def open_picture(source: BinaryIO, strip_pixels: int) -> Rows:
+def of_array(pixels: Pixels) -> Rows:
+    """The rows of an opaque picture."""
+    return of_picture(Picture(pixels))
+
+
+def open_picture(
+    source: BinaryIO, strip_pixels: int, limit: Limit = ANY, keep: Keep = "all"
+) -> Rows:
     """A picture file of any format, held whole unless it is a PNM above ``strip_pixels``.
 
     Raises: as ``nic.picture.read``.
     """
     rows, start = _large_pnm(source, strip_pixels)
-    return rows or of_array(picture.read(start + source.read()))
+    return rows or of_picture(picture.read(start + source.read(), limit, keep))
 
 
 def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]:
@@ -63,7 +75,7 @@ def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]
     start = source.read(2)
     if start not in (b"P5", b"P6"):
         return None, start
-    while not (found := HEADER.match(start)) and len(start) < MAX_HEADER:
+    while not (found := PNM.match(start)) and len(start) < MAX_HEADER:
         byte = source.read(1)
         if not byte:
             break
@@ -97,12 +109,12 @@ def _read(source: BinaryIO, size: int) -> bytes:
 
 
 def pictures(
-    parts: Iterable[tuple[Header, Pixels]],
-) -> Iterator[Iterator[tuple[Header, Pixels]]]:
+    parts: Iterable[tuple[Header, Picture]],
+) -> Iterator[Iterator[tuple[Header, Picture]]]:
     """The strips, or the one part, of each picture in turn."""
     number = 0
 
-    def of(part: tuple[Header, Pixels]) -> int:
+    def of(part: tuple[Header, Picture]) -> int:
         nonlocal number
         number += part[0].strip is None or part[0].strip[0] == 0
         return number
@@ -111,17 +123,42 @@ def pictures(
         yield group
 
 
-def write(out: BinaryIO, parts: Iterator[tuple[Header, Pixels]], name: str) -> None:
-    """Write one picture as format ``name``: PPM row by row, others need it whole."""
+def write(
+    out: BinaryIO,
+    parts: Iterator[tuple[Header, Picture]],
+    name: str,
+    limit: Limit = ANY,
+    keep: Keep = "all",
+) -> None:
+    """Write one picture as format ``name``: PPM and PGM row by row, others need it whole.
+
+    Args: keep: which metadata to write.
+    """
     header, first = next(parts)
-    pixels = chain([first], (pixels for _, pixels in parts))
+    first = replace(first, metadata=first.metadata.only(keep))
     if header.strip is None:
         out.write(picture.write(first, name))
-    elif name == "ppm":
-        out.write(
-            b"P%d\n%d %d\n255\n" % (5 if first.ndim == 2 else 6, header.width, header.strip[1])
-        )
-        for rows in pixels:
-            out.write(np.ascontiguousarray(rows).data)
-    else:
-        out.write(picture.write(np.concatenate(list(pixels)), name))
+        return
+    strips = chain([first], (part for _, part in parts))
+    if name not in ("ppm", "pgm"):
+        limit.check(header.width, header.strip[1], Work.PICTURE)
+        out.write(picture.write(_joined(list(strips)), name))
+        return
+    if name == "pgm" and first.pixels.ndim == 3:
+        raise UsageError(COLOUR_PGM)
+    kind, noted = 5 if first.pixels.ndim == 2 else 6, False
+    out.write(b"P%d\n%d %d\n255\n" % (kind, header.width, header.strip[1]))
+    for strip in strips:
+        noted = noted or picture.note_alpha(strip, name)
+        out.write(np.ascontiguousarray(picture.flattened(strip)).data)
+
+
+def _joined(strips: list[Picture]) -> Picture:
+    """The picture of its strips, with the metadata of the first; what has no alpha is opaque."""
+    pixels = np.concatenate([strip.pixels for strip in strips])
+    if all(strip.alpha is None for strip in strips):
+        return Picture(pixels, None, strips[0].metadata)
+    planes = (
+        np.full(s.pixels.shape[:2], 255, np.uint8) if s.alpha is None else s.alpha for s in strips
+    )
+    return Picture(pixels, np.concatenate(list(planes)), strips[0].metadata)

@@ -6,7 +6,7 @@ r"""The stream: one self-describing record per picture, the same at every stage.
                                               that changes text survives unnoticed
               1   stage << 4 | version        1 latents, 2 symbols, 3 coded, 4 packed
               -   chunk H                     the header: JSON, or compact when packed
-              -   chunks                      M at most once, D exactly once;
+              -   chunks                      A and M at most once, D exactly once;
                                               ancillary ones anywhere
               1   "E"                         the end
 
@@ -21,6 +21,8 @@ r"""The stream: one self-describing record per picture, the same at every stage.
               packed    the same
     M holds   coded     u8 set of the model's prior tables | 80, then the class map
               packed    the same
+    A holds   u8 method; 0: the alpha plane as a PNG, 1: as a packed record of a grey picture
+    i x m     ancillary: ICC profile, EXIF, XMP, compressed with zlib
 
 Records follow each other without a gap. A reader never seeks, never allocates more than it
 has read, and refuses a record whose end does not come. An unknown ancillary chunk is passed
@@ -30,7 +32,7 @@ on; an unknown critical one is refused.
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import BinaryIO, NamedTuple
 
@@ -40,7 +42,7 @@ from nic.header import Header
 
 MAGIC = b"\x89NIC\r\n\x1a\n"
 VERSION = 1
-HEADER, MAP, DATA, END = b"H", b"M", b"D", b"E"
+HEADER, ALPHA, MAP, DATA, END = b"H", b"A", b"M", b"D", b"E"
 MAX_HEADER = 1 << 20  # bytes; a header is some hundred
 MAX_CHUNK = 1 << 40  # bytes; latents of the largest picture that a header allows
 PIECE = 1 << 24  # bytes per read: how much a false length can make a reader allocate
@@ -88,7 +90,7 @@ class Opening(NamedTuple):
 class Record:
     """One picture at one stage; ``data`` is the payload of chunk D, ``class_map`` that of M.
 
-    ``extra`` are the ancillary chunks.
+    ``extra`` are the ancillary chunks; ``alpha`` is the payload of chunk A (``nic.alpha``).
     """
 
     stage: Stage
@@ -96,6 +98,7 @@ class Record:
     data: bytes | memoryview
     extra: tuple[Chunk, ...] = ()
     class_map: bytes = b""
+    alpha: bytes = b""
 
 
 def write_record(out: BinaryIO, record: Record) -> None:
@@ -103,8 +106,9 @@ def write_record(out: BinaryIO, record: Record) -> None:
     packed = record.stage == Stage.PACKED
     head = headers.to_packed(record.header) if packed else headers.to_json(record.header)
     out.write(MAGIC + bytes([record.stage << 4 | VERSION]))
-    class_map = [(MAP, record.class_map)] if record.class_map else []
-    for kind, payload in ((HEADER, head), *record.extra, *class_map, (DATA, record.data)):
+    optional = [(ALPHA, record.alpha), (MAP, record.class_map)]
+    chunks = [chunk for chunk in optional if chunk[1]]
+    for kind, payload in ((HEADER, head), *record.extra, *chunks, (DATA, record.data)):
         start = kind + headers.varint(len(payload))
         out.write(start)
         out.write(payload)
@@ -121,11 +125,17 @@ def size(record: Record) -> int:
 
 def read_payload(source: BinaryIO, opening: Opening) -> bytes:
     """The payload that follows an opening. Raises CorruptError when its checksum fails."""
-    payload = read_exactly(source, opening.length)
-    found = int.from_bytes(read_exactly(source, CRC_SIZE), "little")
-    if found != zlib.crc32(payload, opening.crc):
+    payload, sound = read_unchecked(source, opening)
+    if not sound:
         raise CorruptError(f"damaged: chunk {opening.kind.decode()} fails its checksum")
     return payload
+
+
+def read_unchecked(source: BinaryIO, opening: Opening) -> tuple[bytes, bool]:
+    """The payload that follows an opening, and whether its checksum holds."""
+    payload = read_exactly(source, opening.length)
+    found = int.from_bytes(read_exactly(source, CRC_SIZE), "little")
+    return payload, found == zlib.crc32(payload, opening.crc)
 
 
 # Reads or skips chunk D to its end; the header that it gives is that of what it has read.
@@ -151,48 +161,84 @@ def read_records(
     if not start:
         raise CorruptError("the input is empty")
     while start:
-        yield _read_record(source, start, read_data)
+        yield read_record(source, start, read_data)
         start = source.read(len(MAGIC))
 
 
-def _read_record(source: BinaryIO, magic: bytes, read_data: ReadData) -> Record:
+def read_record(source: BinaryIO, magic: bytes, read_data: ReadData = _read_all) -> Record:
+    """The record that starts with ``magic``, which was read already; see ``read_records``."""
+    parts = Parts(*read_head(source, magic))
+    while (opening := read_opening(source)) is not None:
+        if opening.kind == DATA and parts.data is None:
+            parts.header, data = read_data(source, parts.stage, parts.header, opening)
+            parts.take(Chunk(DATA, data))
+        else:
+            parts.take(Chunk(opening.kind, read_payload(source, opening)))
+    if parts.data is None:
+        raise CorruptError("the record ends without data")
+    return _checked(parts.record())
+
+
+@dataclass
+class Parts:
+    """A record of which chunks have been read so far."""
+
+    stage: Stage
+    header: Header
+    data: bytes | None = None
+    class_map: bytes | None = None
+    alpha: bytes | None = None
+    extra: list[Chunk] = field(default_factory=list)
+
+    def take(self, chunk: Chunk) -> None:
+        """Add a chunk. Raises VersionError for a critical one that is unknown or comes again."""
+        if chunk.kind.islower():
+            self.extra.append(chunk)
+        elif chunk.kind == DATA and self.data is None:
+            self.data = chunk.payload
+        elif chunk.kind == MAP and self.class_map is None:
+            self.class_map = chunk.payload
+        elif chunk.kind == ALPHA and self.alpha is None:
+            if not chunk.payload:
+                raise CorruptError("the alpha plane is damaged: it is empty")
+            self.alpha = chunk.payload
+        else:
+            raise VersionError(f"unexpected critical chunk {chunk.kind.decode('latin-1')!r}")
+
+    def record(self) -> Record:
+        """What has been read, not checked."""
+        data, class_map, alpha = self.data or b"", self.class_map or b"", self.alpha or b""
+        return Record(self.stage, self.header, data, tuple(self.extra), class_map, alpha)
+
+
+def read_head(source: BinaryIO, magic: bytes) -> tuple[Stage, Header]:
+    """Stage and header of the record that starts with ``magic``. Raises as ``read_records``."""
     if magic != MAGIC:
-        raise CorruptError(_what_instead(magic))
+        raise CorruptError(what_instead(magic))
     stage, version = divmod(read_exactly(source, 1)[0], 16)
     if version != VERSION or stage not in set(Stage):
         raise VersionError(f"stream version {version}, stage {stage}: a newer nic wrote this")
-    head = _read_opening(source)
+    head = read_opening(source)
     payload = read_payload(source, head) if head is not None else b""
     if head is None or head.kind != HEADER:
         raise CorruptError("the record does not start with its header")
     parse = headers.from_packed if stage == Stage.PACKED else headers.from_json
-    header = parse(payload)
-    critical: dict[bytes, bytes] = {}
-    extra = []
-    while (chunk := _read_opening(source)) is not None:
-        if chunk.kind == DATA and DATA not in critical:
-            header, critical[DATA] = read_data(source, Stage(stage), header, chunk)
-            continue
-        payload = read_payload(source, chunk)
-        if chunk.kind.islower():
-            extra.append(Chunk(chunk.kind, payload))
-        elif chunk.kind == MAP and MAP not in critical:
-            critical[MAP] = payload
-        else:
-            raise VersionError(f"unexpected critical chunk {chunk.kind.decode('latin-1')!r}")
-    if DATA not in critical:
-        raise CorruptError("the record ends without data")
-    class_map = critical.get(MAP, b"")
-    return _checked(Record(Stage(stage), header, critical[DATA], tuple(extra), class_map))
+    return Stage(stage), parse(payload)
+
+
+def data_size(stage: Stage, header: Header) -> int:
+    """Bytes of chunk D that the header speaks of."""
+    h, w, latent_channels = header.latent_shape
+    if stage == Stage.LATENTS:
+        return h * w * latent_channels * 4
+    if stage == Stage.SYMBOLS:
+        return h * w * header.channels
+    return sum(channel.size for channel in header.index)
 
 
 def _checked(record: Record) -> Record:
     """Return the record if header and data agree in size. Raises CorruptError."""
-    h, w, latent_channels = record.header.latent_shape
-    expected = {
-        Stage.LATENTS: h * w * latent_channels * 4,
-        Stage.SYMBOLS: h * w * record.header.channels,
-    }.get(record.stage, sum(channel.size for channel in record.header.index))
+    expected = data_size(record.stage, record.header)
     coded = record.stage >= Stage.CODED
     if not record.class_map and any(c.mode in headers.BY_CLASS for c in record.header.index):
         raise CorruptError("the class map is missing")
@@ -201,7 +247,7 @@ def _checked(record: Record) -> Record:
     return record
 
 
-def _read_opening(source: BinaryIO) -> Opening | None:
+def read_opening(source: BinaryIO) -> Opening | None:
     """Type and length of the next chunk; None at the end of the record."""
     kind = read_exactly(source, 1)
     if kind == END:
@@ -233,7 +279,10 @@ def read_exactly(source: BinaryIO, size: int) -> bytes:
     return b"".join(pieces)
 
 
-def _what_instead(start: bytes) -> str:
+def what_instead(start: bytes) -> str:
+    """Say what starts like that, where a record was expected."""
+    if not start:
+        return "the input is empty"
     for signature, kind in PICTURES:
         if start.startswith(signature):
             return f"this is {kind}, not a nic stream; encode it with nic-encode"

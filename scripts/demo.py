@@ -42,8 +42,8 @@ def main() -> None:
         table.add_row(program, f"{seconds:.2f}", f"{paths[made].stat().st_size}")
     console = Console()
     console.print(table)
-    original = picture.read(source.read_bytes())
-    decoded = picture.read(paths["decoded.png"].read_bytes())
+    original = picture.read(source.read_bytes()).pixels
+    decoded = picture.read(paths["decoded.png"].read_bytes()).pixels
     size, pixels = paths["nic"].stat().st_size, original.shape[0] * original.shape[1]
     console.print(
         f"{size} bytes for {original.shape[1]}x{original.shape[0]} pixels: "

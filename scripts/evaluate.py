@@ -43,7 +43,7 @@ def nic_coder(codec: Codec, channels: int | None) -> Coder:
         size = file.tell()
         file.seek(0)
         (record,) = read_records(file)
-        return size, codec.decode(record)
+        return size, codec.decode(record).pixels
 
     return code
 
@@ -74,7 +74,7 @@ def measure(code: Coder, pictures: list[Any], qualities: tuple[float, ...]) -> R
 def pictures_of(folder: Path, crop: int | None) -> list[Any]:
     """All lossless pictures of a folder, by name, or their centre crops."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".webp", ".ppm"))
-    return [centre(picture.read(path.read_bytes()), crop) for path in paths]
+    return [centre(picture.read(path.read_bytes()).pixels, crop) for path in paths]
 
 
 def centre(pixels: Any, size: int | None) -> Any:

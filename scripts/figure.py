@@ -30,7 +30,7 @@ QUALITIES = (1, 30, 70)
 def main(source: Path | None, to: Path, left: int, top: int) -> None:
     photo = resources.files("skimage") / "data" / "chelsea.png"
     data = source.read_bytes() if source else photo.read_bytes()
-    original = picture.read(data)
+    original = picture.read(data).pixels
     codec = Codec()
     latents = codec.encode(original)
     panels = [(f"original, {len(data) / 1000:.0f} kB PNG", original)]
@@ -39,7 +39,7 @@ def main(source: Path | None, to: Path, left: int, top: int) -> None:
         total = size(packed)
         bpp = 8 * total / (original.shape[0] * original.shape[1])
         label = f"-q {quality}: {total / 1000:.1f} kB, {bpp:.2f} bpp"
-        panels.append((label, codec.decode(packed)))
+        panels.append((label, codec.decode(packed).pixels))
     strip = Image.new("RGB", (SIDE * len(panels), SIDE + BAR), "white")
     draw, font = ImageDraw.Draw(strip), ImageFont.load_default(15)
     for i, (label, pixels) in enumerate(panels):

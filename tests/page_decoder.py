@@ -6,8 +6,9 @@ that the page says enough. page_coder.py has its tables and payloads.
 
 from __future__ import annotations
 
+import io
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from page_coder import (
     read_description,
     two_states,
 )
+from PIL import Image
 
+MAGIC = bytes.fromhex("89 4E 49 43 0D 0A 1A 0A")
 MODEL_LOG = 12
 LEAST_ENERGY = (0, 1, 2, 3, 5, 8, 13, 20)  # of each context
 
@@ -44,6 +47,9 @@ class Packed:
     index: list[tuple[int, int]]  # mode, size
     data: bytes
     class_map: bytes | None
+    grey: bool = False
+    alpha: bytes | None = None
+    extra: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -52,7 +58,7 @@ class Packed:
 
 def read_packed(data: bytes) -> Packed:
     """Read the only record of a stream; a truncated one is an IndexError or refused."""
-    demand(data[:9] == bytes.fromhex("89 4E 49 43 0D 0A 1A 0A 41"), "not a packed record")
+    demand(data[:9] == MAGIC + b"\x41", "not a packed record")
     chunks, at = {}, 9
     while data[at : at + 1] != b"E":
         kind, start = data[at : at + 1].decode(), at
@@ -60,11 +66,13 @@ def read_packed(data: bytes) -> Packed:
         payload = data[at : at + length]
         at += length
         demand(zlib.crc32(data[start:at]) == int.from_bytes(data[at : at + 4], "little"), "CRC")
-        demand(kind.islower() or (kind in "HDM" and kind not in chunks), "critical chunk")
+        demand(kind.islower() or (kind in "HADM" and kind not in chunks), "critical chunk")
         chunks[kind] = payload
         at += 4
     demand(at + 1 == len(data), "more than a record")
-    return _with_header(chunks["H"], chunks["D"], chunks.get("M"))
+    record = _with_header(chunks["H"], chunks["D"], chunks.get("M"))
+    extra = {kind: zlib.decompress(chunks[kind]) for kind in "ixm" if kind in chunks}
+    return replace(record, alpha=chunks.get("A"), extra=extra)
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
@@ -91,7 +99,28 @@ def _with_header(head: bytes, data: bytes, class_map: bytes | None) -> Packed:
         entry, at = _varint(head, at)
         index.append((entry & 7, entry >> 3))
     demand(at == len(head) and sum(size for _, size in index) == len(data), "sizes")
-    return Packed(width, height, (low, high), model, index, data, class_map)
+    grey = head[0] % 128 == 1
+    return Packed(width, height, (low, high), model, index, data, class_map, grey)
+
+
+# -- alpha --------------------------------------------------------------------------------------
+
+
+def alpha(record: Packed) -> np.ndarray | Packed | None:
+    """Return the alpha plane (H, W), or the record of a grey picture that it is."""
+    if record.alpha is None:
+        return None
+    demand(record.alpha != b"" and record.alpha[0] < 2, "method of alpha")
+    if record.alpha[0] == 1:
+        inner = read_packed(MAGIC + record.alpha[1:])
+        size = inner.width, inner.height
+        demand(size == (record.width, record.height), "size of alpha")
+        demand(inner.grey and inner.alpha is None, "no grey picture")
+        return inner
+    image = Image.open(io.BytesIO(record.alpha[1:]))
+    demand(image.format == "PNG" and image.mode in ("1", "L"), "PNG of alpha")
+    demand(image.size == (record.width, record.height), "size of alpha")
+    return np.array(image.convert("L"))
 
 
 # -- channels -----------------------------------------------------------------------------------

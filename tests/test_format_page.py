@@ -20,9 +20,11 @@ from nic import channelmode, classmap, entropy, pack
 from nic.entropy import Coder
 from nic.errors import NicError
 from nic.header import Channel, Mode
+from nic.metadata import Metadata
 from nic.models import zoo
 from nic.models.fitting import fit
 from nic.models.tables import Prior, spread
+from nic.picture import Picture
 from nic.stream import Record, Stage
 
 PAGE = Path(__file__).parents[1] / "man" / "nic.5"
@@ -352,3 +354,26 @@ def test_example_of_a_ramped_payload():
 def test_header_of_a_table_never_starts_like_the_other_kinds_of_mode_7():
     starts = {fse.Table.from_counts([5, 4, 3], log).header()[0] for log in range(5, 13)}
     assert starts.isdisjoint({8, 9})
+
+
+# -- alpha and metadata -----------------------------------------------------------------------
+
+
+def test_the_page_says_enough_of_alpha_and_metadata(codec, photographs):
+    pixels, plane = (photographs[name][:40, :56] for name in ("coffee", "chelsea"))
+    found = Metadata(b"profile" * 9, b"II*\0\10\0\0\0\0\0\0\0\0\0", b"<x:xmpmeta/>")
+    for alpha, quality in ((plane[..., 0], None), (plane[..., 0], 50), (plane[..., 0] // 128 * 255,
+                                                                       None)):  # fmt: skip
+        source = Picture(pixels, alpha, found)
+        packed = to_bytes(codec.forward(codec.encode(source, alpha_quality=quality), Stage.PACKED))
+        read = page.read_packed(packed)
+        assert read.extra == {"i": found.icc, "x": found.exif, "m": found.xmp}
+        if quality is None:
+            assert np.array_equal(page.alpha(read), alpha)
+            continue
+        inner = page.alpha(read)
+        assert inner.grey
+        expected = codec.to_symbols(from_bytes(page.MAGIC + read.alpha[1:]))
+        assert np.array_equal(
+            np.ravel(page.decode(inner, arrays_of(inner.model))), planes(expected).ravel()
+        )

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from records import header
+from records import CHANNELS, header
 
 from nic.errors import CorruptError, NicError
 from nic.header import (
@@ -122,7 +122,7 @@ def test_a_json_header_lacks_no_field(field):
         ({"height": MAX_SIDE + 1}, "height"),
         ({"width": -8}, "width"),
         ({"width": 1 << 15, "height": (1 << 15) + 1}, "pixels"),
-        ({"channels": 65}, "channels"),
+        ({"channels": CHANNELS + 1}, "channels"),
         ({"channels": 0}, "channels"),
         ({"latent_channels": 256, "channels": 1}, "latent channels"),
         ({"quality": 0.5}, "quality"),

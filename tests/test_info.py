@@ -61,7 +61,7 @@ def test_info_needs_no_model(stages):
 
 def test_info_shows_metadata(stages):
     record = replace(from_bytes(stages["packed"]), extra=(Chunk(b"t", b"title"),))
-    assert json.loads(invoke("info", "--json", data=to_bytes(record)).out)["metadata"] == ["t:5"]
+    assert json.loads(invoke("info", "--json", data=to_bytes(record)).out)["metadata"] == {"t": 5}
 
 
 def test_info_of_a_damaged_file_fails(stages):

@@ -146,7 +146,7 @@ def test_literal_text_survives(line: str) -> None:
 
 
 def test_every_documented_error_is_an_error_of_the_programs() -> None:
-    assert {error.exit_code for error in errors.NicError.__subclasses__()} == {2, 3, 4, 5}
+    assert {error.exit_code for error in errors.NicError.__subclasses__()} == {2, 3, 4, 5, 6}
 
 
 # -- the file format --------------------------------------------------------------------------
@@ -181,11 +181,18 @@ def _documents() -> Iterator[tuple[str, str]]:
         text = (ROOT / name).read_text()
         fenced = re.findall(r"^```.*\n((?:.*\n)*?)^```", text, re.MULTILINE)
         indented = re.findall(r"^(?:    .*\n)+", text, re.MULTILINE)
-        yield name, textwrap.dedent("\n".join([*fenced, *indented]))
+        blocks = map(textwrap.dedent, [*fenced, *indented])
+        yield name, "\n".join(map(_typed, blocks))
     for page in COMMAND_PAGES:
         yield f"help of {page}", "\n".join(man.split_help(_command_of(page))[1])
     for page in PAGES:
-        yield page, "\n".join(text for _, text in _displays(ROOT / "man" / page))
+        yield page, "\n".join(_typed(text) for _, text in _displays(ROOT / "man" / page))
+
+
+def _typed(display: str) -> str:
+    """What is typed in a display: where it shows a prompt, the rest of it is output."""
+    prompted = [line for line in display.splitlines() if line.startswith("$ ")]
+    return "\n".join(prompted) or display
 
 
 def _calls(text: str) -> Iterator[list[str]]:
@@ -258,7 +265,8 @@ def test_every_recipe_says_what_it_needs() -> None:
 
 def _environment(folder: Path) -> dict[str, str]:
     """The installed programs first on PATH, and an ssh that runs its command here."""
-    ssh = '#!/bin/sh\nwhile [ "$1" != host ]; do shift; done\nshift\nexec sh -c "$*"\n'
+    shift = 'while [ "$1" != host ]; do shift; done\nshift\n[ "$1" != -- ] || shift\n'
+    ssh = f'#!/bin/sh\n{shift}exec sh -c "$*"\n'
     python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
     for name, script in (("ssh", ssh), ("python3", python)):
         (folder / name).write_text(script)
@@ -315,6 +323,11 @@ WRITES = {
     "pnmsplit": ["picture0.ppm", "second.png"],
     "record{number}": ["record0.nic", "record1.nic"],
     "pamscale 0.5": ["half.nic", "thumbnail.png"],
+    "--target-size": ["exact.nic", "rate.nic", "psnr.nic"],
+    "--output-dir tree": ["tree/a.nic", "tree/b.nic", "tree/a.ppm", "tree/b.ppm"],
+    "--filelist": ["listed/a.nic", "listed/b.nic"],
+    "--sshlogin": ["shared/a.nic", "shared/b.nic"],
+    "--scheduler": ["cluster/a.nic", "cluster/b.nic"],
     "-o a.tiff": ["a.tiff", "a.webp"],
     "-mix": ["flat.nic"],
     "python3 clear.py": ["cleared.nic"],

@@ -76,7 +76,7 @@ def test_decoding_from_a_pipe_and_a_file_gives_the_same_bytes(codec, files, stag
     by_file = run("nic-decode", files[stage])
     assert by_file.err == ""
     assert pipe(stages[stage], ["nic-decode"]) == by_file.out
-    expected = codec.decode(from_bytes(stages[stage]))
+    expected = codec.decode(from_bytes(stages[stage])).pixels
     assert np.array_equal(np.array(Image.open(io.BytesIO(by_file.out))), expected)
 
 
@@ -229,6 +229,19 @@ def test_a_reader_that_goes_away_ends_the_writer_quietly(stages, tmp_path, words
 
 
 @needs_full
+@pytest.mark.parametrize(
+    "words", ["nic --help", "nic --version", "nic decode --help", "nic-pack --help", "nic models"]
+)
+def test_a_full_disk_is_one_line_for_what_is_read_by_people_too(words):
+    name, *args = words.split()
+    with open("/dev/full", "wb") as full:
+        result = run(name, *args, stdout=full)
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert result.err.startswith("nic")
+    assert result.err.endswith(": No space left on device\n")
+
+
+@needs_full
 @pytest.mark.parametrize("tool", TOOLS)
 def test_a_full_disk_is_one_line(files, tool):
     source = files[TOOLS[tool][0]]
@@ -264,7 +277,7 @@ def test_a_named_pipe_is_written_in_place(files, stages, tmp_path):
 
 
 def test_the_format_of_a_decoded_picture_is_that_of_its_name(files, tmp_path):
-    for suffix, name in (("tiff", "TIFF"), ("jpg", "JPEG"), ("pgm", "PPM"), ("webp", "WEBP")):
+    for suffix, name in (("tiff", "TIFF"), ("jpg", "JPEG"), ("pnm", "PPM"), ("webp", "WEBP")):
         target = tmp_path / f"b.{suffix}"
         assert invoke("decode", files["packed"], "-o", target).code == 0
         assert Image.open(target).format == name

@@ -44,9 +44,9 @@ def test_tiles_do_not_change_the_result(codec, picture, monkeypatch):
     tiled = codec.encode(picture)
     a, b = (np.frombuffer(r.data, "<f4") for r in (whole, tiled))
     np.testing.assert_allclose(a, b, atol=1e-4)
-    decoded = codec.decode(whole)
+    decoded = codec.decode(whole).pixels
     monkeypatch.undo()
-    expected = codec.decode(whole)
+    expected = codec.decode(whole).pixels
     assert np.abs(decoded.astype(int) - expected).max() <= 1
     assert (decoded != expected).mean() < TIES
 
@@ -92,18 +92,18 @@ def test_strips_hold_the_symbols_of_the_whole(codec, in_strips, picture):
 @pytest.mark.parametrize("grey", [False, True])
 def test_strips_decode_to_the_picture_of_the_whole(codec, in_strips, picture, grey):
     pixels = picture[..., 1] if grey else picture
-    expected = codec.decode(codec.encode(pixels))
+    expected = codec.decode(codec.encode(pixels)).pixels
     packed = [
         from_bytes(to_bytes(in_strips.forward(record, Stage.PACKED)))
         for record in in_strips.encode_rows(rows.of_array(pixels))
     ]
     unquantized = in_strips.encode_rows(rows.of_array(pixels))
-    found = np.concatenate([part for _, part in codec.decode_strips(unquantized)])
+    found = np.concatenate([part.pixels for _, part in codec.decode_strips(unquantized)])
     assert found.shape == pixels.shape
     assert np.abs(found.astype(int) - expected).max() <= 1
     assert (found != expected).mean() < TIES
-    coded = np.concatenate([part for _, part in codec.decode_strips(packed)])
-    whole = codec.decode(codec.forward(codec.encode(pixels), Stage.PACKED))
+    coded = np.concatenate([part.pixels for _, part in codec.decode_strips(packed)])
+    whole = codec.decode(codec.forward(codec.encode(pixels), Stage.PACKED)).pixels
     # Where the first residuals of a strip are outside the codebook, its corner differs.
     assert np.abs(coded.astype(int) - whole).mean() < 0.5
 

@@ -48,7 +48,7 @@ def nic_coder(
 
     def decode(data: bytes) -> Pixels:
         (record,) = read_records(io.BytesIO(data))
-        return codec.decode(record)
+        return codec.decode(record).pixels
 
     identity = f"{found.name}-{found.version}"
     version = f"nic {__version__}, {identity} {found.id}"

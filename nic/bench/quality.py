@@ -162,7 +162,7 @@ def _scores(pixels: Pixels, decoded: Pixels) -> dict[str, float | None]:
 def _read(path: Path) -> Pixels:
     """The picture as uint8 (H, W, 3), grey ones too. Raises NicError, which names it."""
     try:
-        pixels = picture.read(path.read_bytes())
+        pixels = picture.read(path.read_bytes()).pixels
         if min(pixels.shape[:2]) < LEAST_SIDE:
             raise UsageError(f"MS-SSIM needs sides of {LEAST_SIDE} pixels or more")
     except NicError as error:

@@ -73,7 +73,7 @@ def measure(setup: Setup, progress: Progress = lambda what: None) -> Row:
         "rows": [],
         "published": [row._asdict() for row in PUBLISHED],
     }
-    sources = [_colour(picture.read(path.read_bytes())) for path in setup.paths]
+    sources = [_colour(picture.read(path.read_bytes()).pixels) for path in setup.paths]
     try:
         with tempfile.TemporaryDirectory() as name:
             _fill(report, setup, sources, Path(name), progress)

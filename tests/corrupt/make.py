@@ -13,7 +13,7 @@ import zlib
 from pathlib import Path
 
 MAGIC = b"\x89NIC\r\n\x1a\n"
-SYMBOLS, PACKED = b"\x21", b"\x41"  # stage and version
+LATENTS, SYMBOLS, CODED, PACKED = b"\x11", b"\x21", b"\x31", b"\x41"  # stage and version
 END = b"E"
 HEADER = {
     "width": 16, "height": 8, "colour": "rgb", "model": "00000000", "channels": 2,
@@ -48,9 +48,15 @@ def index(*entries):
     return chunk(b"H", FACTS + b"".join(number(size << 3 | mode) for size, mode in entries))
 
 
-def packed(payload, *entries, before=b""):
+def packed(payload, *entries, before=b"", flip=0):
     """A whole packed record."""
-    return MAGIC + PACKED + index(*entries) + before + chunk(b"D", payload) + END
+    return MAGIC + PACKED + index(*entries) + before + chunk(b"D", payload, flip=flip) + END
+
+
+def strip(top, height, whole):
+    """A packed record of some rows of a larger picture, all of whose symbols are zero."""
+    facts = bytes([0x80, 16, height, top // 8, whole, *FACTS[3:], 0, 0])
+    return MAGIC + PACKED + chunk(b"H", facts) + chunk(b"D", b"") + END
 
 
 SOUND = MAGIC + SYMBOLS + head() + chunk(b"D", DATA) + END
@@ -107,6 +113,31 @@ STREAMS = {
     "channel_fse_garbage": packed(bytes(range(200, 220)), (0, EMPTY), (20, FSE)),
     "channel_by_class_without_map": packed(b"\x01", (0, EMPTY), (1, PRIOR)),
     "class_map_twice": packed(b"", (0, EMPTY), (0, EMPTY), before=2 * chunk(b"M", b"\0\1")),
+    "channels_both_damaged": packed(b"\0\x20", (1, RAW), (1, CONSTANT)),
+    "channel_damaged_and_checksum": packed(b"\x05\x20", (1, CONSTANT), (1, CONSTANT), flip=1),
+    "channels_sound_and_checksum": packed(b"\x05", (0, EMPTY), (1, CONSTANT), flip=1),
+    "symbols_outside_codebook": MAGIC + SYMBOLS + head() + chunk(b"D", b"\1\1\x11\0") + END,
+    "symbols_with_index": MAGIC
+    + SYMBOLS
+    + head(index=[["empty", 0]] * 2)
+    + chunk(b"D", DATA)
+    + END,
+    "coded_without_index": MAGIC + CODED + head() + chunk(b"D", b"") + END,
+    "coded_mode_unknown": MAGIC + CODED + head(index=[["huffman", 1]] * 2) + END,
+    "coded_size_negative": MAGIC + CODED + head(index=[["raw", -1]] * 2) + END,
+    "latents_infinite": MAGIC + LATENTS + head() + chunk(b"D", 4 * b"\0\0\x80\x7f") + END,
+    "latents_cut": (MAGIC + LATENTS + head() + chunk(b"D", bytes(16)) + END)[:-9],
+    "latents_short": MAGIC + LATENTS + head() + chunk(b"D", bytes(12)) + END,
+    "strip_beyond_the_picture": strip(16, 8, 16),
+    "strip_is_whole_picture": strip(0, 8, 8),
+    "strip_off_the_grid": strip(0, 4, 16),
+    "packed_channels_0": MAGIC + PACKED + chunk(b"H", FACTS[:5] + b"\0" + FACTS[6:]) + END,
+    "packed_quality_over_100": MAGIC
+    + PACKED
+    + chunk(b"H", b"\0\x10\x08\xf5\x4e" + FACTS[4:] + b"\0\0"),
+    "class_map_checksum": packed(
+        b"\x01", (0, EMPTY), (1, PRIOR), before=chunk(b"M", b"\0\1", flip=8)
+    ),
     "class_map_of_unknown_model": packed(
         b"\x01", (0, EMPTY), (1, PRIOR), before=chunk(b"M", b"\0\1")
     ),

@@ -1,0 +1,48 @@
+"""What is damaged of a record: which channels, and what else; collected and put into words."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from nic.errors import CorruptError
+
+
+@dataclass
+class Damage:
+    """The reason of every damaged channel, and what is not about one channel; false if empty."""
+
+    channels: dict[int, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.channels or self.notes)
+
+    def lose(self, channels: Sequence[int], reason: str) -> None:
+        """Note channels with the reason that they share."""
+        self.channels |= dict.fromkeys(channels, reason)
+
+    @contextmanager
+    def of(self, channels: Sequence[int]) -> Iterator[None]:
+        """Note what a decoder raises of these channels, ValueErrors (the coder's) or its own."""
+        try:
+            yield
+        except (CorruptError, IndexError, ValueError) as error:
+            self.lose(channels, str(error))
+
+    def __str__(self) -> str:
+        """One line: the notes, and all channels with the reason of the first."""
+        return "; ".join([*self.notes, *([self._channels()] if self.channels else [])])
+
+    def _channels(self) -> str:
+        damaged = sorted(self.channels)
+        subject = f"channel {damaged[0]} is" if len(damaged) == 1 else f"{name(damaged)} are"
+        return f"{subject} damaged: {self.channels[damaged[0]]}"
+
+
+def name(channels: Sequence[int]) -> str:
+    """Ascending channels in words: ``channels 3, 12-14``."""
+    runs = groupby(enumerate(channels), lambda pair: pair[1] - pair[0])
+    ranges = [[c for _, c in run] for _, run in runs]
+    listed = ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in ranges)
+    return f"channel{'s' * (len(channels) > 1)} {listed}"
