@@ -13,7 +13,7 @@ import nic.fse as fse
 from nic import classmap
 from nic.damage import Damage
 from nic.errors import CorruptError
-from nic.header import Mode
+from nic.index import Mode
 from nic.models.tables import Prior
 
 Bytes = NDArray[np.uint8]

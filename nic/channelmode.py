@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 import nic.fse as fse
 from nic.errors import UsageError
-from nic.header import Mode
+from nic.index import Mode
 
 RAW_BITS = 5  # a codebook has at most 32 values
 RANKS = 1 << RAW_BITS

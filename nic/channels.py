@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import CorruptError, UsageError
-from nic.header import MAX_CHANNELS, Channel, Header, Mode
+from nic.header import MAX_CHANNELS, Header
+from nic.index import Channel, Mode
 from nic.stream import (
     CRC_SIZE,
     TRUNCATED,

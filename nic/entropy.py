@@ -17,7 +17,7 @@ from nic import channelmode, classmap
 from nic.byclass import ByClass
 from nic.damage import Damage
 from nic.errors import CorruptError, UsageError
-from nic.header import BY_CLASS, Channel, Mode
+from nic.index import BY_CLASS, Channel, Mode
 from nic.models import tables
 from nic.models.tables import Prior
 from nic.stream import Record, Stage

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, Self
 
 from nic.errors import CorruptError, VersionError
+from nic.index import Channel, Mode, from_bits, to_bits
 
 MAX_SIDE = 1 << 24  # pixels; bounds every size computed from a header
 MAX_PIXELS = 1 << 30  # per picture; bounds the planes that a few bytes can ask for
@@ -18,23 +19,9 @@ INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 MAX_VARINT = 9  # bytes
 QUALITY_STEPS = 100  # the packed header stores quality in hundredths
 STRIDE = 8  # pixels per latent each way
-IS_STRIP = 0x80  # flag in the packed header's byte of the colour model
-
-
-class Mode(IntEnum):
-    """How one channel is coded; stored in three bits, all of which have a meaning."""
-
-    EMPTY = 0  # every symbol is zero: no payload
-    CONSTANT = 1  # one byte: the rank of the symbol
-    RAW = 2  # five bits per symbol
-    FSE = 3  # its own table, then a two-state tANS payload, as the reference's
-    PRIOR = 4  # a two-state payload with the model's tables, by class; read, not written
-    CLASS = 5  # a ramped payload with the model's tables, by class
-    CONTEXT = 6  # ... by class and decoded neighbours
-    OWN = 7  # its own table, then a ramped payload
-
-
-BY_CLASS = (Mode.PRIOR, Mode.CLASS, Mode.CONTEXT)  # those that need the class map
+# Flags in the packed header's byte of the colour model:
+IS_STRIP = 0x80
+IN_BITS = 0x40  # the index
 
 
 class Colour(IntEnum):
@@ -42,14 +29,6 @@ class Colour(IntEnum):
 
     RGB = 0
     GREY = 1
-
-
-@dataclass(frozen=True)
-class Channel:
-    """Entry of the channel index: coding mode, and payload size in bytes."""
-
-    mode: Mode
-    size: int
 
 
 @dataclass(frozen=True)
@@ -113,6 +92,8 @@ class Header:
             (-128 <= self.codebook[0] <= 0 <= self.codebook[1] <= 127, "codebook"),
             (self.codebook[1] - self.codebook[0] < 32, "codebook"),
             (len(self.index) in (0, self.channels), "number of channel index entries"),
+            (all(c.size == 0 for c in self.index if c.mode == Mode.EMPTY), "empty channel"),
+            (all(c.size >= 0 for c in self.index), "payload size in the channel index"),
             (len(self.model) == 8 and set(self.model) <= set("0123456789abcdef"), "model"),
         )
         for fine, what in bounds:
@@ -156,23 +137,20 @@ def from_json(data: bytes) -> Header:
         header = Header(**table).check()
     except INVALID as error:
         raise CorruptError(f"the header is not valid: {error!r}") from error
-    if any(channel.size < 0 for channel in header.index):
-        raise CorruptError("negative payload size in the channel index")
     return header
 
 
 # The packed header, at most 19 bytes (27 of a strip) and then the index:
 #
-#     u8      colour | 80 when this is a strip of a larger picture
+#     u8      colour | 80 when this is a strip of a larger picture | 40 for an index in bits
 #     varint  width, height
 #     varint  of a strip alone: its first row / 8, and the height of the whole picture
 #     varint  quality in hundredths; 0 when it was left at the model's default
 #     u8      latent channels, coded channels
 #     i8      codebook: least and greatest symbol
 #     u8[4]   first bytes of the model's content hash
-#     varint  per coded channel: payload size << 3 | mode
-#
-# A channel below 2 KiB takes two bytes of index, an empty one takes one.
+#     -       the index in bits (``nic.index``); or, as the first files have it and without the
+#             flag, per coded channel a varint: payload size << 3 | mode
 
 
 def to_packed(header: Header) -> bytes:
@@ -180,11 +158,11 @@ def to_packed(header: Header) -> bytes:
     quality = 0 if header.quality is None else round(header.quality * QUALITY_STEPS)
     strip = () if header.strip is None else (header.strip[0] // STRIDE, header.strip[1])
     parts = [
-        struct.pack("<B", header.colour | (IS_STRIP if strip else 0)),
+        struct.pack("<B", header.colour | IN_BITS | (IS_STRIP if strip else 0)),
         *map(varint, (header.width, header.height, *strip, quality)),
         struct.pack("<BBbb", header.latent_channels, header.channels, *header.codebook),
         bytes.fromhex(header.model),
-        *(varint(channel.size << 3 | channel.mode) for channel in header.index),
+        to_bits(header.index),
     ]
     return b"".join(parts)
 
@@ -193,17 +171,19 @@ def from_packed(data: bytes) -> Header:
     """Inverse of ``to_packed``. Raises CorruptError, or VersionError for an unknown colour."""
     source = iter(data)
     try:
-        is_strip, colour = divmod(next(source), IS_STRIP)
+        flags = next(source)
+        is_strip, in_bits = flags & IS_STRIP, flags & IN_BITS
         width, height = read_varint(source), read_varint(source)
         strip = (STRIDE * read_varint(source), read_varint(source)) if is_strip else None
         quality = read_varint(source)
         latent_channels, channels, low, high = struct.unpack("<BBbb", bytes(islice(source, 4)))
         model = bytes(islice(source, 4)).hex()
-        entries = [read_varint(source) for _ in range(channels)]
+        index = from_bits(source, channels) if in_bits else _from_varints(source, channels)
     except (StopIteration, struct.error) as error:
         raise CorruptError("the packed header ends too early") from error
     if next(source, None) is not None:
         raise CorruptError("the packed header has bytes left over")
+    colour = flags & ~(IS_STRIP | IN_BITS)
     if colour not in set(Colour):
         raise VersionError(f"unknown colour model {colour}; a newer nic wrote this file")
     return Header(
@@ -216,8 +196,13 @@ def from_packed(data: bytes) -> Header:
         codebook=(low, high),
         quality=quality / QUALITY_STEPS if quality else None,
         strip=strip,
-        index=tuple(Channel(Mode(entry & 7), entry >> 3) for entry in entries),
+        index=index,
     ).check()
+
+
+def _from_varints(source: Iterator[int], channels: int) -> tuple[Channel, ...]:
+    entries = [read_varint(source) for _ in range(channels)]
+    return tuple(Channel(Mode(entry & 7), entry >> 3) for entry in entries)
 
 
 def varint(value: int) -> bytes:

@@ -39,6 +39,7 @@ from typing import BinaryIO, NamedTuple
 from nic import header as headers
 from nic.errors import CorruptError, VersionError
 from nic.header import Header
+from nic.index import BY_CLASS
 
 MAGIC = b"\x89NIC\r\n\x1a\n"
 VERSION = 1
@@ -240,7 +241,7 @@ def _checked(record: Record) -> Record:
     """Return the record if header and data agree in size. Raises CorruptError."""
     expected = data_size(record.stage, record.header)
     coded = record.stage >= Stage.CODED
-    if not record.class_map and any(c.mode in headers.BY_CLASS for c in record.header.index):
+    if not record.class_map and any(c.mode in BY_CLASS for c in record.header.index):
         raise CorruptError("the class map is missing")
     if len(record.data) != expected or coded != bool(record.header.index):
         raise CorruptError(f"{len(record.data)} bytes of data where the header says {expected}")

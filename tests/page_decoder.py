@@ -95,12 +95,44 @@ def _with_header(head: bytes, data: bytes, class_map: bytes | None) -> Packed:
     low, high = np.frombuffer(head[at + 2 : at + 4], np.int8).tolist()
     model = head[at + 4 : at + 8].hex()
     at, index = at + 8, []
-    for _ in range(channels):
-        entry, at = _varint(head, at)
-        index.append((entry & 7, entry >> 3))
-    demand(at == len(head) and sum(size for _, size in index) == len(data), "sizes")
-    grey = head[0] % 128 == 1
+    if head[0] & 64:
+        index = _index_in_bits(head[at:], channels)
+    else:
+        for _ in range(channels):
+            entry, at = _varint(head, at)
+            index.append((entry & 7, entry >> 3))
+        demand(at == len(head), "bytes left over")
+    demand(sum(size for _, size in index) == len(data), "sizes")
+    grey = head[0] % 64 == 1
     return Packed(width, height, (low, high), model, index, data, class_map, grey)
+
+
+def _index_in_bits(data: bytes, channels: int) -> list[tuple[int, int]]:
+    bits = [byte >> 7 - i & 1 for byte in data for i in range(8)]
+    at, mode, m, r, index = 0, 6, 0, 0, []
+
+    def number(count: int) -> int:
+        nonlocal at
+        demand(at + count <= len(bits), "index too short")
+        value = sum(bit << count - 1 - i for i, bit in enumerate(bits[at : at + count]))
+        at += count
+        return value
+
+    for _ in range(channels):
+        mode = mode if number(1) else number(3)
+        size = 0
+        if mode:
+            k = max(0, (r >> 4).bit_length() - 1)
+            zeros = bits.index(1, at) - at
+            at += zeros
+            f = (number(zeros + 1) - 1 << k) + number(k)
+            p = m >> 4
+            near = p + (f + 1) // 2 if f % 2 else p - f // 2
+            size = f if f > 2 * p else near
+            m, r = (m + 16 * size) >> 1, (3 * r + 16 * f) >> 2
+        index.append((mode, size))
+    demand(len(bits) - at < 8 and not any(bits[at:]), "bits left over")
+    return index
 
 
 # -- alpha --------------------------------------------------------------------------------------

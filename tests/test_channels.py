@@ -16,7 +16,8 @@ from records import CHANNELS, from_bytes, planes, symbols, to_bytes
 
 from nic import channels, entropy, pack
 from nic.errors import CorruptError, NicError, UsageError
-from nic.header import BY_CLASS, to_packed, varint
+from nic.header import to_packed, varint
+from nic.index import BY_CLASS
 from nic.stream import MAGIC, Record, Stage
 
 STAGES = ("latents", "symbols", "coded", "packed")

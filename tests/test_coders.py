@@ -13,7 +13,7 @@ from records import planes, reread, symbols
 from nic import channelmode, entropy
 from nic.entropy import Coder
 from nic.errors import CorruptError, UsageError
-from nic.header import BY_CLASS, Mode
+from nic.index import BY_CLASS, Mode
 from nic.stream import Stage, read_records
 
 MODES = {

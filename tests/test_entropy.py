@@ -10,7 +10,7 @@ from records import planes, reread, symbols
 
 from nic import entropy
 from nic.errors import CorruptError, NicError
-from nic.header import Channel, Mode
+from nic.index import Channel, Mode
 from nic.stream import Stage
 
 steady = settings(deadline=None, max_examples=50)

@@ -11,7 +11,7 @@ from PIL import Image
 from programs import assert_fails, invoke, run
 from records import from_bytes, header, latents, to_bytes
 
-from nic.header import Channel, Mode
+from nic.index import Channel, Mode
 from nic.models import zoo
 from nic.stream import Chunk, Record, Stage
 

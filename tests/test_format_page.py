@@ -19,7 +19,7 @@ import nic.fse as fse
 from nic import channelmode, classmap, entropy, pack
 from nic.entropy import Coder
 from nic.errors import NicError
-from nic.header import Channel, Mode
+from nic.index import Channel, Mode
 from nic.metadata import Metadata
 from nic.models import zoo
 from nic.models.fitting import fit

@@ -11,7 +11,7 @@ from records import header, to_bytes
 
 from nic import limits
 from nic.errors import NicError, UsageError
-from nic.header import Channel, Mode
+from nic.index import Channel, Mode
 from nic.limits import Limit, Work, free_memory, parse
 from nic.stream import Record, Stage
 

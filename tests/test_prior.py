@@ -11,7 +11,7 @@ from records import planes, reread, symbols
 import nic.fse as fse
 from nic import classmap, entropy
 from nic.errors import CorruptError
-from nic.header import Mode
+from nic.index import Mode
 from nic.models import tables
 from nic.models.fitting import cluster, fit
 

@@ -14,7 +14,7 @@ from nic.channels import select
 from nic.damage import name
 from nic.entropy import Coder
 from nic.errors import CorruptError
-from nic.header import Mode
+from nic.index import Mode
 from nic.picture import Picture
 from nic.pipeline import Codec
 from nic.rows import of_array

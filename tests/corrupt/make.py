@@ -48,6 +48,12 @@ def index(*entries):
     return chunk(b"H", FACTS + b"".join(number(size << 3 | mode) for size, mode in entries))
 
 
+def in_bits(bits):
+    """A whole packed record of two channels without data, and an index of these bits."""
+    facts = bytes([0x40, *FACTS[1:]])
+    return MAGIC + PACKED + chunk(b"H", facts + bits) + chunk(b"D", b"") + END
+
+
 def packed(payload, *entries, before=b"", flip=0):
     """A whole packed record."""
     return MAGIC + PACKED + index(*entries) + before + chunk(b"D", payload, flip=flip) + END
@@ -104,6 +110,9 @@ STREAMS = {
     "packed_header_cut": MAGIC + PACKED + chunk(b"H", FACTS[:9]) + chunk(b"D", b"") + END,
     "packed_header_left_over": MAGIC + PACKED + chunk(b"H", FACTS + bytes(3)) + END,
     "packed_colour_unknown": MAGIC + PACKED + chunk(b"H", b"\x07" + FACTS[1:] + bytes(2)) + END,
+    "packed_index_cut": in_bits(b""),
+    "packed_index_long_size": in_bits(b"\x80" + bytes(40)),
+    "packed_index_not_filled_with_zeros": in_bits(b"\x0f"),  # 0 000: empty; 1: again
     "channel_own_table_missing": packed(b"", (0, 7), (0, EMPTY)),
     "channel_payload_missing": packed(b"", (0, EMPTY), (1, CONSTANT)),
     "channel_empty_with_payload": packed(b"\0", (1, EMPTY), (0, EMPTY)),
