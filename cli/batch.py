@@ -11,11 +11,11 @@ from typing import Generic, TypeVar
 import click
 
 from nic.cli.cluster import in_cluster
-from nic.cli.command import attempt, gravity, log
+from nic.cli.command import attempt, gravity, log, program_name
 from nic.cli.convert import Compress, Decompress, keep_or_remove
 from nic.cli.files import remove_stale
 from nic.cli.pile import Job, Pile, without_existing
-from nic.cli.work import Outcome, Outcomes, Task, cores, in_workers
+from nic.cli.task import Outcome, Outcomes, Task, cores
 from nic.errors import UsageError
 
 Advance = Callable[[], None]
@@ -66,7 +66,10 @@ class Batch(Generic[Settings]):
 
     def _elsewhere(self, jobs: list[Job], workers: int) -> int:
         if self.scheduler is None:
-            network = replace(self.settings.network, cores=max(1, cores() // workers))
+            from nic.cli.work import in_workers
+
+            own = max(1, cores() // workers)
+            network = replace(self.settings.network, cores=own, processes=workers)
             task = self._task(replace(self.settings, network=network))
             outcomes = in_workers(jobs, task, workers)
         else:
@@ -87,7 +90,7 @@ class Batch(Generic[Settings]):
 
 def _report(outcomes: Outcomes, advance: Advance) -> int:
     """Print outcomes in the order of the jobs, as soon as that allows; the gravest exit code."""
-    program = click.get_current_context().command_path.replace(" ", "-")
+    program = program_name(click.get_current_context())
     held: dict[int, Outcome] = {}
     worst = following = 0
     for number, outcome in outcomes:

@@ -14,7 +14,7 @@ from typing import Any
 from nic.cli.command import about, exit_code, message
 from nic.cli.files import refuse, remove_stale
 from nic.cli.pile import Job, absolute
-from nic.cli.work import Outcome, Outcomes, Task
+from nic.cli.task import Outcome, Outcomes, Task
 from nic.errors import NicError, UsageError
 
 ONE_AT_A_TIME = threading.Lock()  # a worker may have threads; the networks are for one

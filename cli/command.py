@@ -1,11 +1,13 @@
 """What all programs share: how they start, fail and log."""
 
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,39 @@ from nic.errors import NicError, PartialError
 log = logging.getLogger("nic")
 
 EXPECTED = (NicError, OSError, MemoryError)  # failures that are not ours to repair
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # failures of an output, never of an input
+NOTE = "note: "  # how the library's messages begin that are about an input
+
+_subject: ContextVar[str] = ContextVar("subject", default="")  # the input that is worked on
+
+
+class Misuse(click.UsageError):
+    """A command line that makes no sense, told in one line, without the usage."""
+
+    def show(self, file: Any = None) -> None:
+        """Print the line; see ``click.UsageError.show``."""
+        name = program_name(self.ctx) if self.ctx is not None else "nic"
+        click.echo(f"{name}: {self.format_message()}", file=file, err=file is None)
+
+
+@contextmanager
+def in_one_line() -> Iterator[None]:
+    """Make a ``Misuse`` of click's errors, but for "no arguments", which shows the help."""
+    try:
+        yield
+    except (Misuse, click.exceptions.NoArgsIsHelpError):
+        raise
+    except click.UsageError as error:
+        raise Misuse(error.format_message(), error.ctx) from error
 
 
 class Program(click.Command):
     """A click command whose help, too, may meet a full disk."""
+
+    def make_context(self, *args: Any, **settings: Any) -> click.Context:
+        """Parse the command line; see ``click.Command.make_context``."""
+        with in_one_line():
+            return super().make_context(*args, **settings)
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Parse and run; see ``click.Command.main``."""
@@ -43,6 +74,8 @@ class Command(Program):
         signal.signal(signal.SIGTERM, _stop)
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _die_of_interrupt()
         except EXPECTED as error:
             fail(ctx, error)
             _drop_pending_output()
@@ -58,15 +91,25 @@ def _drop_pending_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _die_of_interrupt() -> None:
+    """End by the signal itself, everything being cleaned up: so that the shell's loop ends too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+
+
 def _stop(number: int, _: object) -> None:
     """End as after an exception, so that temporary files are removed."""
     raise SystemExit(128 + number)
 
 
+def program_name(ctx: click.Context) -> str:
+    """``nic-compress`` for ``nic compress`` too."""
+    return ctx.command_path.replace(" ", "-")
+
+
 def fail(ctx: click.Context, error: BaseException) -> None:
     """Print an error as the program's one line on stderr."""
-    program = ctx.command_path.replace(" ", "-")
-    click.echo(f"{program}: {message(error)}", err=True)
+    click.echo(f"{program_name(ctx)}: {message(error)}", err=True)
 
 
 def message(error: BaseException) -> str:
@@ -90,12 +133,28 @@ def gravity(code: int) -> float:
 
 @contextmanager
 def about(path: str) -> Iterator[None]:
-    """Put the name of the input in front of whatever goes wrong with it."""
+    """Put the name of the input in front of what is noted of it, and of what goes wrong."""
+    name = name_of(path)
+    before = _subject.set(name)
     try:
         yield
     except NicError as error:
-        error.args = (f"{name_of(path)}: {error}",)
+        error.args = (f"{name}: {error}",)
         raise
+    except OSError as error:
+        if error.filename is None and error.errno not in FULL:
+            error.filename = name
+        raise
+    finally:
+        _subject.reset(before)
+
+
+def said(record: logging.LogRecord) -> str:
+    """What the library says, its notes with the name of the input that they are about."""
+    text, name = record.getMessage(), _subject.get()
+    if name and text.startswith(NOTE):
+        return f"{NOTE}{name}: {text.removeprefix(NOTE)}"
+    return text
 
 
 def attempt(path: str, act: Callable[[], None]) -> int:
@@ -105,6 +164,7 @@ def attempt(path: str, act: Callable[[], None]) -> int:
             act()
     except EXPECTED as error:
         fail(click.get_current_context(), error)
+        _drop_pending_output()
         return exit_code(error)
     return 0
 
@@ -114,10 +174,15 @@ def name_of(path: str) -> str:
     return "stdin" if path == "-" else path
 
 
+class _Formatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"nic: {said(record)}"
+
+
 def set_verbosity(quiet: bool, verbose: bool) -> None:
     """Send the library's notes to stderr: warnings by default, none, or all."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("nic: %(message)s"))
+    handler.setFormatter(_Formatter())
     log.handlers[:] = [handler]
     logging.getLogger("PIL").addHandler(logging.NullHandler())  # our own error follows
     log.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)

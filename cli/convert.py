@@ -4,6 +4,7 @@ Settings are small and picklable, so that a worker can be told them once.
 """
 
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -42,6 +43,7 @@ class Network:
     strip_pixels: int | None = None
     cores: int | None = None  # that the networks may use; None for all
     max_pixels: int | None = None
+    processes: int = 1  # that share the memory
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def codec(network: Network) -> "Codec":
     return Codec(
         network.model, network.backend, network.device, network.threads, network.tune,
         STRIP_PIXELS if network.strip_pixels is None else network.strip_pixels, network.cores,
-        network.max_pixels,
+        network.max_pixels, network.processes,
     )  # fmt: skip
 
 
@@ -90,7 +92,7 @@ def compress(source: str, target: str | None, settings: Compress) -> None:
     from nic import rows
 
     run = codec(settings.network)
-    refuse(target, settings.force)  # before the work, which is for nothing then
+    _refuse(source, target, settings.force)  # before the work, which is for nothing then
     with reading(source) as file:
         picture = rows.open_picture(file, run.strip_pixels, run.limit, settings.metadata)
         quality = settings.quality
@@ -130,7 +132,7 @@ def _aimed(
         line = shortfall(found, aim, picture.width * picture.height)
         if settings.strict:
             raise NicError(line)
-        log.warning("note: %s: %s", name_of(source), line)
+        log.warning("note: %s", line)
     log.info("%s: quality %g", name_of(source), found.quality)
     return latents, found.quality
 
@@ -143,6 +145,7 @@ def decompress(source: str, target: str | None, settings: Decompress) -> None:
     named = target is not None and target != "-"
     name = settings.picture_format or picture.format_of(target)
     report = Report()
+    _refuse(source, target, settings.force)
     with reading(source) as file, writing(target, settings.force) as out:
         records = (
             record if settings.channels is None else select(record, settings.channels)
@@ -154,6 +157,14 @@ def decompress(source: str, target: str | None, settings: Decompress) -> None:
             rows.write(out, parts, name, run.limit, settings.metadata)
     report.check()
     keep_or_remove(source, target, settings.keep)
+
+
+def _refuse(source: str, target: str | None, force: bool) -> None:
+    """``refuse``, without the advice of -f where that would be the end of the source."""
+    same = target is not None and os.path.normpath(target) == os.path.normpath(source)
+    if same and not force and os.path.isfile(source):
+        raise UsageError("the output would have the same name; use -o or --output-dir")
+    refuse(target, force)
 
 
 def records_of(source: BinaryIO, run: "Codec", report: Report | None) -> Iterator[Record]:

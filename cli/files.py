@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from nic.cli.command import about
+from nic.cli.command import FULL, about
 from nic.errors import NicError, UsageError
 from nic.stream import Record, read_records
 
@@ -51,10 +51,28 @@ def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
         raise UsageError("not writing binary data to a terminal; use -o FILE, or -o - to insist")
     if path is None or path == "-":
         out = _open(sys.stdout, "stdout: closed").buffer
-        yield out
-        out.flush()
+        with _naming("stdout"):
+            yield out
+            out.flush()
         return
     refuse(path, force)
+    with _naming(path), _opened(path, force) as file:
+        yield file
+
+
+@contextmanager
+def _naming(output: str) -> Iterator[None]:
+    """Name the output where it is full: the system does not say which file that was."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            error.filename = output
+        raise
+
+
+@contextmanager
+def _opened(path: str, force: bool) -> Iterator[BinaryIO]:
     target = Path(path)
     if target.exists() and not target.is_file():  # a device or a named pipe
         with target.open("wb") as device:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import click
 
 from nic import __version__
-from nic.cli.command import Program
+from nic.cli.command import Program, in_one_line
 
 COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of the help
     "compress": "compress",
@@ -33,6 +33,13 @@ class LazyGroup(Program, click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands, without importing them."""
         return list(COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for; see ``click.Group.resolve_command``."""
+        with in_one_line():
+            return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name, imported now."""

@@ -12,8 +12,11 @@ from nic.picture import ALIASES, FORMATS
 
 log = logging.getLogger("nic")
 
-# What --recursive takes for a picture; no GIF, of which the first frame alone would be coded.
-PICTURES = frozenset((*FORMATS, *ALIASES, "jpe", "jfif", "dib", "pbm", "jp2", "j2k", "avif", "tga"))
+# What --recursive takes for a picture; no GIF, of which the first frame alone would be coded, and
+# no NumPy array, which is written and not read.
+PICTURES = frozenset(
+    (*FORMATS, *ALIASES, "jpe", "jfif", "dib", "pbm", "jp2", "j2k", "avif", "tga")
+) - {"npy"}
 STREAMS = frozenset(("nic",))
 
 

@@ -1,94 +1,27 @@
-"""Doing jobs: one in this process, or many in worker processes that outlive each other's death.
+"""Doing many jobs in worker processes that outlive each other's death.
 
 Workers are spawned, never forked: a network's threads do not survive a fork. Each loads its
 networks once, gets one job at a time, and answers with what is to be printed. A worker that
 dies costs the job that it had; another one takes its place.
 """
 
-import logging
 import multiprocessing
-import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from pathlib import Path
-from typing import NamedTuple
 
-from nic.cli.command import EXPECTED, about, exit_code, message, name_of
+from nic.cli.command import name_of
 from nic.cli.files import remove_stale
 from nic.cli.pile import Job
+from nic.cli.task import Outcome, Outcomes, Task
 from nic.errors import NicError
 
-log = logging.getLogger("nic")
-
-Act = Callable[[str, str | None], None]  # from a source to a target
 PATIENCE = 2.0  # seconds that workers have to clean up after themselves
-
-
-class Outcome(NamedTuple):
-    """What became of a job: its exit code, and lines for stderr without the program's name."""
-
-    code: int
-    notes: tuple[str, ...] = ()
-    failure: str | None = None
-
-
-Outcomes = Generator[tuple[int, Outcome], None, None]  # the number of a job, as it ends
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a worker is told at its start; picklable."""
-
-    act: Act
-    make_folders: bool = False
-    level: int = logging.WARNING
-
-    def __call__(self, job: Job) -> Outcome:
-        """Do one job; every expected failure is an outcome."""
-        with _notes(self.level) as notes:
-            try:
-                with about(job.source):
-                    self.do(job)
-            except EXPECTED as error:
-                return Outcome(exit_code(error), tuple(notes), message(error))
-        return Outcome(0, tuple(notes))
-
-    def do(self, job: Job) -> None:
-        """Do one job in this process; failures are raised."""
-        if job.error is not None:
-            raise job.error
-        if self.make_folders and job.target is not None:
-            Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-        self.act(job.source, job.target)
-
-
-class _Collector(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__()
-        self.lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
-
-
-@contextmanager
-def _notes(level: int) -> Iterator[list[str]]:
-    """The library's notes, collected instead of printed."""
-    before, lines = (log.handlers[:], log.level), list[str]()
-    log.handlers[:] = [_Collector(lines)]
-    log.setLevel(level)
-    try:
-        yield lines
-    finally:
-        log.handlers[:] = before[0]
-        log.setLevel(before[1])
 
 
 def in_workers(jobs: list[Job], task: Task, workers: int) -> Outcomes:
@@ -218,10 +151,3 @@ def _serve(connection: Connection, task: Task) -> None:
             connection.send(outcome)
         except OSError:
             return
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

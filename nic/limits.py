@@ -39,9 +39,13 @@ class Work(IntEnum):
 
 @dataclass(frozen=True)
 class Limit:
-    """The most pixels of a picture; ``max_pixels`` None is what fits into free memory."""
+    """The most pixels of a picture; ``max_pixels`` None is what fits into free memory.
+
+    Of that, each of several ``processes`` that start at once has an equal share.
+    """
 
     max_pixels: int | None = None
+    processes: int = 1
 
     def check(self, width: int, height: int, work: Work) -> None:
         """Raises NicError when a picture has too many pixels for this work."""
@@ -50,7 +54,9 @@ class Limit:
             free = free_memory()
             if free is None:
                 return
-            allowed, why = work.pixels_in(free), ", as many as free memory holds"
+            allowed, why = work.pixels_in(free // self.processes), ", as many as free memory holds"
+            if self.processes > 1:
+                why = f"{why} in each of {self.processes} processes"
         if width * height > allowed:
             raise NicError(
                 f"{width}x{height} are {width * height} pixels and the limit is {allowed}{why}; "

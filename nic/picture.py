@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nic import metadata, pam
+from nic import metadata, pam, png
 from nic.alpha import simplified
 from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
@@ -107,6 +107,8 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
             if image.format == "PNG":  # decoding does not look at checksums
                 type(image)(io.BytesIO(data)).verify()
             image.load()
+            if image.format == "PNG":
+                png.check_rows(data, image)
             several = image.format != "MPO" and getattr(image, "is_animated", False)
         found, turn = metadata.of_file(image)
         pixels, alpha = _planes(image, data)
@@ -211,12 +213,12 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
     from nic.channels import npy
 
     picture = picture if isinstance(picture, Picture) else Picture(picture)
+    if name == "pgm" and picture.pixels.ndim == 3:
+        raise UsageError(COLOUR_PGM)
     if name not in WITH_ALPHA:
         note_alpha(picture, name)
         picture = replace(picture, pixels=flattened(picture), alpha=None)
     samples = picture.samples
-    if name == "pgm" and samples.ndim == 3:
-        raise UsageError(COLOUR_PGM)
     settings = metadata.settings(picture.metadata, name)
     if name in ("pam", "npy"):
         return pam.write(samples) if name == "pam" else npy(samples)

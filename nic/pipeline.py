@@ -42,7 +42,8 @@ class Codec:
         backend, device: as in ``nic.models.backend.load``.
         threads: of the entropy coder; they do not change its output.
         cores: processors that a network may use; None for all.
-        max_pixels: larger pictures are refused; None for what fits into memory.
+        max_pixels: larger pictures are refused; None for what fits into memory ...
+        processes: ... of which so many processes get an equal share.
     """
 
     def __init__(
@@ -55,8 +56,9 @@ class Codec:
         strip_pixels: int = strips.STRIP_PIXELS,
         cores: int | None = None,
         max_pixels: int | None = None,
+        processes: int = 1,
     ) -> None:
-        self.limit = Limit(max_pixels)
+        self.limit = Limit(max_pixels, processes)
         self._cores = cores
         self.strip_pixels = strip_pixels
         self._name, self._tune = model, tune

@@ -198,6 +198,8 @@ class Parts:
         elif chunk.kind == DATA and self.data is None:
             self.data = chunk.payload
         elif chunk.kind == MAP and self.class_map is None:
+            if not chunk.payload:
+                raise CorruptError("the class map is damaged: it is empty")
             self.class_map = chunk.payload
         elif chunk.kind == ALPHA and self.alpha is None:
             if not chunk.payload:

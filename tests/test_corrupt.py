@@ -60,6 +60,7 @@ FAULTS = {  # name -> exit code, message
     "channel_fse_table_cut": (3, "channel 1 is damaged"),
     "channel_fse_garbage": (3, "channel 1 is damaged"),
     "channel_by_class_without_map": (3, "class map is missing"),
+    "class_map_empty": (3, "the class map is damaged: it is empty"),
     "class_map_twice": (5, "critical chunk 'M'"),
     "channels_both_damaged": (3, "channels 0-1 are damaged: "),
     "channel_damaged_and_checksum": (3, "chunk D fails its checksum; channel 1 is damaged"),

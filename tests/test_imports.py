@@ -120,4 +120,5 @@ def test_encoding_and_decoding_on_the_cpu_load_litert_alone(png, stages):
 
 
 def test_help_loads_nothing_heavy():
-    assert not modules_of("--help", data=b"") & (SLOW | {"ai_edge_litert", "imageio", "rich"})
+    heavy = SLOW | {"ai_edge_litert", "imageio", "rich", "PIL", "multiprocessing"}
+    assert not modules_of("--help", data=b"") & heavy

@@ -10,6 +10,8 @@ from programs import assert_fails, invoke, program, run
 from records import header, to_bytes
 
 from nic import limits
+from nic.cli import work as workers
+from nic.cli.task import Outcome
 from nic.errors import NicError, UsageError
 from nic.index import Channel, Mode
 from nic.limits import Limit, Work, free_memory, parse
@@ -68,6 +70,28 @@ def test_without_one_memory_is_the_limit(monkeypatch):
             Limit().check(most + 1, 1, work)
     monkeypatch.setattr(limits, "free_memory", lambda: None)  # a system that does not say
     Limit().check(1 << 24, 1 << 24, Work.PICTURE)
+
+
+def test_processes_that_start_at_once_share_the_memory(monkeypatch):
+    monkeypatch.setattr(limits, "free_memory", lambda: 4 * GIGA)
+    quarter = Work.PICTURE.pixels_in(GIGA)
+    Limit(processes=4).check(quarter, 1, Work.PICTURE)
+    with pytest.raises(NicError, match="holds in each of 4 processes"):
+        Limit(processes=4).check(quarter + 1, 1, Work.PICTURE)
+    insists = Limit(quarter + 1, processes=4)
+    insists.check(quarter + 1, 1, Work.PICTURE)
+
+
+def test_a_pile_s_workers_are_told_how_many_they_are(monkeypatch, tmp_path):
+    told = []
+
+    def in_workers(jobs, task, count):
+        told.append((task.act.keywords["settings"].network.processes, count))
+        yield from ((number, Outcome(0)) for number in range(len(jobs)))
+
+    monkeypatch.setattr(workers, "in_workers", in_workers)
+    assert invoke("compress", "-j", "3", *(tmp_path / f"{i}.png" for i in range(5))).code == 0
+    assert told == [(3, 3)]
 
 
 def test_small_pictures_need_the_memory_of_their_activations_only():

@@ -329,7 +329,8 @@ WRITES = {
     "--sshlogin": ["shared/a.nic", "shared/b.nic"],
     "--scheduler": ["cluster/a.nic", "cluster/b.nic"],
     "-o a.tiff": ["a.tiff", "a.webp"],
-    "-mix": ["flat.nic"],
+    "-alphapam": ["glass.nic", "glass.png"],
+    "--tolerate": ["part.nic", "rest.png"],
     "python3 clear.py": ["cleared.nic"],
 }
 

@@ -121,7 +121,7 @@ def test_what_a_format_cannot_hold_is_left_out_with_a_note_on_request(name):
     assert invoke("decompress", "--format", name, data=packed).err == ""
     loud = invoke("decompress", "-v", "--format", name, data=packed).err
     assert loud.count("cannot be held") == 3
-    assert f"note: ICC of {len(ICC)} bytes cannot be held by {name}" in loud
+    assert f"note: stdin: ICC of {len(ICC)} bytes cannot be held by {name}" in loud
 
 
 def test_jpeg_leaves_out_what_does_not_fit_a_marker(caplog):

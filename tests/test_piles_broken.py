@@ -135,7 +135,9 @@ def test_a_killed_worker_costs_its_picture_alone(photos, out):
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 143)]
+)
 def test_an_interrupt_stops_everything_and_leaves_whole_files(tmp_path, out, jobs, number, code):
     photos = make_pictures(tmp_path / "photos", 60, 480)
     process = quiet("compress", "-r", "-j", jobs, "--output-dir", out, photos)

@@ -121,6 +121,7 @@ STREAMS = {
     "channel_fse_table_cut": packed(b"\x10", (0, EMPTY), (1, FSE)),
     "channel_fse_garbage": packed(bytes(range(200, 220)), (0, EMPTY), (20, FSE)),
     "channel_by_class_without_map": packed(b"\x01", (0, EMPTY), (1, PRIOR)),
+    "class_map_empty": packed(b"", (0, EMPTY), (0, EMPTY), before=chunk(b"M", b"")),
     "class_map_twice": packed(b"", (0, EMPTY), (0, EMPTY), before=2 * chunk(b"M", b"\0\1")),
     "channels_both_damaged": packed(b"\0\x20", (1, RAW), (1, CONSTANT)),
     "channel_damaged_and_checksum": packed(b"\x05\x20", (1, CONSTANT), (1, CONSTANT), flip=1),
