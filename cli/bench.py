@@ -1,10 +1,9 @@
 """nic bench: speed on this machine, and quality against other codecs."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -12,12 +11,14 @@ from nic import __version__
 from nic.cli import options
 from nic.cli.command import command
 from nic.cli.files import writing
-from nic.errors import NicError, UsageError
+from nic.cli.measuring import opened, progress
+from nic.errors import UsageError
 from nic.models.zoo import DEFAULT
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 PEERS = ("jpeg", "jpeg2000", "bpg", "webp", "avif", "jpegxl", "none")
-INTERRUPTED = 130  # the exit code of a program that SIGINT ended
+SIDE = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @click.group("bench", epilog="See also: nic-compress(1), nic-models(1), nic(1).")
@@ -41,10 +42,15 @@ def _size(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> lis
     sizes = []
     for value in values:
         width, cross, height = value.lower().partition("x")
-        if not cross or not (width.isdigit() and height.isdigit()) or "0" in (width, height):
+        if not (cross and SIDE.fullmatch(width) and SIDE.fullmatch(height)):
             raise click.BadParameter(f"{value}: use WIDTHxHEIGHT, such as 1920x1080")
         sizes.append((int(width), int(height)))
-    return sizes
+    return _once(sizes)
+
+
+def _once(values: Iterable[T]) -> list[T]:
+    """Without repetitions, which would stand in the tables as codecs or rows of their own."""
+    return list(dict.fromkeys(values))
 
 
 def _models(function: F) -> F:
@@ -109,7 +115,7 @@ def speed(
     if not places:
         raise UsageError(f"the {backend} backend does not run on a {device}")
     setup = bench.Setup(
-        models=models or (DEFAULT,),
+        models=tuple(_once(models)) or (DEFAULT,),
         sizes=tuple(sizes) or bench.SIZES,
         paths=pictures,
         places=places if backend or device else (),
@@ -117,11 +123,11 @@ def speed(
         repeats=repeats,
         with_seed=seed,
     )
-    with _opened(**outputs) as finish:
-        with _progress(bench.steps(setup)) as advance:
+    with opened(**outputs) as finish:
+        with progress(bench.steps(setup)) as advance:
             report = bench.measure(setup, advance)
-        finish(report)
-    _exit(report)
+        code = finish(report)
+    click.get_current_context().exit(code)
 # fmt: on
 
 
@@ -155,21 +161,22 @@ def quality(
     from nic.bench import quality as bench
     from nic.bench.codecs import QUALITIES
     from nic.bench.machine import cores
+    from nic.bench.pictures import in_folders
 
     chosen = tuple(name for name in PEERS if name in (peers or PEERS) and name != "none")
     setup = bench.Setup(
-        models=models or (DEFAULT,),
+        models=tuple(_once(models)) or (DEFAULT,),
         backend=backend,
         device=device,
-        levels=tuple(sorted(levels)) or QUALITIES,
+        levels=tuple(sorted(_once(levels))) or QUALITIES,
         peers=() if "none" in peers else chosen,
     )
-    paths = bench.pictures_in(pictures)
-    with _opened(**outputs) as finish:
-        with _progress(bench.steps(setup, paths)) as advance:
+    paths = in_folders(pictures)
+    with opened(**outputs) as finish:
+        with progress(bench.steps(setup, paths)) as advance:
             report = bench.measure(setup, paths, jobs or cores(), advance)
-        finish(report)
-    _exit(report)
+        code = finish(report)
+    click.get_current_context().exit(code)
 # fmt: on
 
 
@@ -195,63 +202,8 @@ def compare(before: Path, after: Path, json: str | None, force: bool) -> None:
         with writing(json, force) as file:
             file.write(report.to_json(found))
     if json != "-":
-        report.show(bench.tables(found), [])
+        report.show(bench.tables(found), bench.notes(found))
 
 
 for _subcommand in (speed, quality, compare):
     main.add_command(_subcommand)
-
-
-# -- output -----------------------------------------------------------------------------------
-
-
-@contextmanager
-def _opened(
-    json: str | None, csv: str | None, plot: str | None, force: bool
-) -> Iterator[Callable[[dict[str, Any]], None]]:
-    """What prints a report and writes its files, which are opened before the work, not after."""
-    from nic.bench import plot as plots
-    from nic.bench import report as reports
-    from nic.bench import tables
-
-    kind = plots.check(plot) if plot is not None else ""
-    formats: list[tuple[str | None, Callable[[dict[str, Any]], bytes]]] = [
-        (json, reports.to_json),
-        (csv, reports.to_csv),
-        (plot, lambda report: plots.draw(report, kind)),
-    ]
-    with ExitStack() as stack:
-        files: list[tuple[BinaryIO, Callable[[dict[str, Any]], bytes]]] = [
-            (stack.enter_context(writing(path, force)), make) for path, make in formats if path
-        ]
-
-        def finish(report: dict[str, Any]) -> None:
-            if not report["rows"]:
-                raise NicError("interrupted before anything was finished")
-            for file, make in files:
-                file.write(make(report))
-            if "-" not in (json, csv, plot):
-                reports.show(tables.tables(report), tables.notes(report))
-
-        yield finish
-
-
-def _exit(report: dict[str, Any]) -> None:
-    """End as interrupted programs do, once what was finished is written."""
-    if not report["complete"]:
-        click.get_current_context().exit(INTERRUPTED)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar with the time left, on stderr when that is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda what: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:3], TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda what: bar.update(task, advance=1, description=what)

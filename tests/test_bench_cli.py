@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 from programs import assert_fails, invoke, start
 
-from nic.bench import compare, plot, quality, report, speed, tables
-from nic.cli import bench
+from nic.bench import compare, machine, plot, quality, report, speed, tables
+from nic.cli import bench, measuring
 from nic.errors import UsageError
 
 
@@ -145,7 +145,8 @@ METRICS = {"psnr", "ssim", "ms_ssim", "ssimulacra2"}
 def speed_report(median):
     place = {"codec": "nic light", "backend": "litert", "device": "cpu"}
     row = {**place, "width": 8, "height": 8, "stage": "pack", "median": median}
-    return {"kind": "speed", "rows": [row], "programs": [{"program": "nic", "median": 0.5}]}
+    programs = [{"program": "nic", "median": 0.5}]
+    return {"kind": "speed", "machine": machine.describe(), "rows": [row], "programs": programs}
 
 
 def test_compare_of_speed_matches_calls():
@@ -169,6 +170,26 @@ def test_compare_refuses_what_does_not_go_together(run, tmp_path):
         compare.compare(found, {**found, "pictures": ["b.png"]})
 
 
+def test_compare_of_damaged_reports_is_one_line(run, tmp_path):
+    a = run[0] / "a.json"
+    (tmp_path / "cut.json").write_bytes(a.read_bytes()[:-9])
+    (tmp_path / "empty.json").write_text('{"kind": "quality"}')
+    (tmp_path / "other.json").write_text(a.read_text().replace('"bpp"', '"bits"'))
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    for name in ("cut", "empty", "other", "deep"):
+        assert_fails(invoke("bench", "compare", a, tmp_path / f"{name}.json"), 3, "report")
+
+
+def test_compare_needs_something_in_common_and_says_where_it_was_measured():
+    before, after = speed_report(0), speed_report(1)
+    assert compare.compare(before, after)["rows"][1]["percent"] is None
+    assert [n.split(":")[0] for n in compare.notes(compare.compare(before, after))] == [
+        "Before", "After",
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="in common"):
+        compare.compare(before, {**after, "rows": [], "programs": []})
+
+
 # -- failures and interrupts ------------------------------------------------------------------
 
 
@@ -190,7 +211,7 @@ def test_a_plot_without_matplotlib_says_how_to_install_it(picture, tmp_path, mon
     assert_fails(result, 2, "pip install 'nic-codec[bench]'")
 
 
-@pytest.mark.parametrize("size", ["48", "0x8", "x", "8x", "ax8", "-8x8"])
+@pytest.mark.parametrize("size", ["48", "0x8", "00x8", "x", "8x", "ax8", "-8x8"])
 def test_a_size_that_is_none_is_refused(size):
     assert invoke("bench", "speed", f"--size={size}").code == 2
 
@@ -198,6 +219,36 @@ def test_a_size_that_is_none_is_refused(size):
 def test_litert_has_no_gpu():
     result = invoke("bench", "speed", "--backend", "litert", "--device", "gpu")
     assert_fails(result, 2, "litert", "gpu")
+
+
+def test_no_two_outputs_are_one_file(picture, tmp_path):
+    for path in ("-", tmp_path / "a"):
+        result = invoke(*QUALITY, picture, "--json", path, "--csv", path)
+        assert_fails(result, 2, "a file of its own")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+def test_a_full_disk_takes_one_output_and_no_other(picture, tmp_path):
+    result = invoke(*QUALITY, picture, "--json", "/dev/full", "--csv", tmp_path / "a.csv")
+    assert result.code == 1
+    assert "/dev/full: No space left" in result.err
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 1 + 2 + 6
+    assert "| nic light-" in result.out.decode()
+
+
+def test_what_is_left_out_is_said_and_makes_the_exit_code(picture, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"nothing")
+    result = invoke(*QUALITY, picture, tmp_path / "bad.png")
+    assert result.code == 1
+    assert "left out: " in result.err
+    assert "bad.png" in result.out.decode()
+
+
+def test_what_is_asked_for_twice_is_measured_once(picture):
+    again = (*QUALITY, "--model", "light", "--model", "light", "-q", 20)
+    found = json.loads(invoke(*again, picture, "--json", "-").out)
+    assert len(found["codecs"]) == 2
+    assert len(found["rows"]) == 2 + 6
 
 
 def test_an_unknown_model_is_one_line(picture):
@@ -209,12 +260,14 @@ def test_a_picture_that_is_none_is_one_line(tmp_path):
     assert_fails(invoke(*QUALITY, tmp_path / "a.png"), 3, "a.png")
 
 
-def test_interrupted_before_anything_was_finished(picture, monkeypatch):
+def test_interrupted_before_anything_was_finished(picture, tmp_path, monkeypatch):
     def interrupted(task):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(quality, "work", interrupted)
-    assert_fails(invoke(*QUALITY, picture), 1, "interrupted")
+    result = invoke(*QUALITY, picture, "--json", tmp_path / "a.json")
+    assert_fails(result, measuring.INTERRUPTED, "before anything")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -231,13 +284,25 @@ def test_sigint_prints_what_is_finished(jobs, picture, tmp_path):
     time.sleep(1)
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
-    assert process.returncode == bench.INTERRUPTED
+    assert process.returncode == measuring.INTERRUPTED
     found = report.from_json(tmp_path / "a.json")
     assert not found["complete"]
     assert len(found["rows"]) == len(found["pictures"])
     assert 0 < len(found["pictures"]) < 300
     assert tables.INTERRUPTED in out.decode()
     assert out.decode().count("| nic light-") == 1 + 1
+
+
+@pytest.mark.parametrize("delay", [1.0, 1.6])
+def test_sigint_before_the_first_result_is_at_most_one_line(delay, picture):
+    """... whether it comes to processes that are starting or to those that work."""
+    words = ("-q", 30, "--peer", "none", "--jobs", 2, *[picture] * 300)
+    process = start("nic", "bench", "quality", *words, start_new_session=True)
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, measuring.INTERRUPTED)
+    assert len(err.splitlines()) <= 1, err
 
 
 # -- help -------------------------------------------------------------------------------------

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from nic import metrics
-from nic.bench import perceptual, quality, summary
+from nic.bench import peers, perceptual, pictures, plot, quality, summary, tables
 from nic.bench.codecs import nic_coder
-from nic.errors import CorruptError, UsageError
+from nic.errors import CorruptError, NicError, UsageError
 
 LEVELS = (20.0, 60.0, 100.0)
 TIMES = ("encode", "decode")
@@ -31,7 +31,7 @@ def setup():
 
 @pytest.fixture(scope="module")
 def report(setup, folder):
-    return quality.measure(setup, quality.pictures_in([folder]))
+    return quality.measure(setup, pictures.in_folders([folder]))
 
 
 def without_times(rows):
@@ -39,14 +39,14 @@ def without_times(rows):
 
 
 def test_pictures_of_a_folder_are_in_order_and_files_as_given(folder):
-    found = quality.pictures_in([folder])
+    found = pictures.in_folders([folder])
     assert [path.name for path in found] == ["0.png", "1.png", "2.png"]
-    assert quality.pictures_in([folder / "1.png", folder / "0.png"]) == [found[1], found[0]]
+    assert pictures.in_folders([folder / "1.png", folder / "0.png"]) == [found[1], found[0]]
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path):
     with pytest.raises(UsageError, match="no pictures"):
-        quality.pictures_in([tmp_path])
+        pictures.in_folders([tmp_path])
 
 
 def test_rows_are_in_order_and_complete(report):
@@ -102,7 +102,7 @@ def test_speed_is_measured_at_about_equal_quality(report):
 
 
 def test_processes_find_the_same(report, setup, folder):
-    again = quality.measure(setup, quality.pictures_in([folder]), jobs=2)
+    again = quality.measure(setup, pictures.in_folders([folder]), jobs=2)
     assert without_times(again["rows"]) == without_times(report["rows"])
     assert again["means"] == report["means"]
     assert again["bd_rates"] == report["bd_rates"]
@@ -110,7 +110,7 @@ def test_processes_find_the_same(report, setup, folder):
 
 def test_progress_is_told_once_per_step(setup, folder):
     told = []
-    paths = quality.pictures_in([folder])[:1]
+    paths = pictures.in_folders([folder])[:1]
     quality.measure(setup, paths, progress=told.append)
     assert len(told) == quality.steps(setup, paths) == 3 + 6 + 1
 
@@ -126,7 +126,7 @@ def test_an_interrupt_keeps_whole_pictures_alone(setup, folder, monkeypatch, rep
         return work(task)
 
     monkeypatch.setattr(quality, "work", interrupted)
-    partial = quality.measure(setup, quality.pictures_in([folder]))
+    partial = quality.measure(setup, pictures.in_folders([folder]))
     assert not partial["complete"]
     assert partial["pictures"] == ["0.png", "1.png"]
     assert without_times(partial["rows"]) == without_times(report["rows"][: 2 * 9])
@@ -146,10 +146,92 @@ def test_a_picture_too_small_for_ms_ssim_is_named(setup, png):
         quality.measure(setup, [png])
 
 
+@pytest.fixture
+def broken(tmp_path, folder):
+    """A folder with a sound picture, one that is none, and one that is too small."""
+    (tmp_path / "0.png").write_bytes((folder / "0.png").read_bytes())
+    (tmp_path / "1.png").write_bytes(b"no PNG")
+    Image.new("RGB", (200, 175)).save(tmp_path / "2.png")
+    return tmp_path
+
+
+def test_pictures_that_cannot_be_measured_are_left_out(broken, caplog):
+    setup = quality.Setup(("light",), levels=(50.0,), peers=())
+    found = quality.measure(setup, pictures.in_folders([broken]))
+    assert (found["complete"], found["pictures"]) == (True, ["0.png"])
+    assert ["1.png" in found["left_out"][0], "176" in found["left_out"][1]] == [True, True]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"left out: {reason}" for reason in found["left_out"]
+    ]
+    assert [f"Left out: {reason}." for reason in found["left_out"]] == tables.notes(found)[-2:]
+
+
+@pytest.mark.parametrize("error", [ValueError("too wide"), RuntimeError("no"), OSError("no")])
+def test_a_picture_that_a_peer_refuses_is_left_out_for_all(error, folder, monkeypatch):
+    """Means must be over the same pictures for every codec."""
+
+    def encode(pixels, level):
+        if pixels.shape[0] == 180:
+            raise error
+        return jpeg.encode(pixels, level)
+
+    jpeg = peers.jpeg()
+    monkeypatch.setitem(peers.PEERS, "jpeg", lambda: peers.replace(jpeg, encode=encode))
+    quality.coders_of.cache_clear()
+    setup = quality.Setup(("light",), levels=(51.0, 61.0), peers=("jpeg",))
+    try:
+        found = quality.measure(setup, pictures.in_folders([folder])[1:])
+        assert found["pictures"] == ["1.png"]
+        assert len(found["rows"]) == 2 + 6
+        assert found["left_out"] == [f"{folder / '2.png'}: jpeg: {error}"]
+        with pytest.raises(NicError, match=rf"2\.png: jpeg: {error}"):
+            quality.measure(setup, [folder / "2.png"])
+    finally:
+        quality.coders_of.cache_clear()
+
+
+def test_what_is_transparent_is_measured_over_white(tmp_path, photographs, caplog):
+    rgba = np.dstack([photographs["chelsea"][:180, :200], np.zeros((180, 200), np.uint8)])
+    rgba[:90, :, 3] = 255
+    Image.fromarray(rgba).save(tmp_path / "a.png")
+    found = pictures.load(tmp_path / "a.png")
+    assert np.array_equal(found[:90], rgba[:90, :, :3])
+    assert (found[90:] == 255).all()
+    caplog.clear()
+    setup = quality.Setup(("light",), levels=(52.0, 62.0), peers=())
+    quality.measure(setup, [tmp_path / "a.png"])
+    (record,) = caplog.records  # not once per level
+    assert "a.png: transparency" in record.getMessage()
+
+
+def test_pictures_without_a_finite_psnr_have_times_and_a_plot(tmp_path):
+    pytest.importorskip("matplotlib")
+    Image.new("RGB", (176, 176), (7, 7, 7)).save(tmp_path / "a.png")
+    setup = quality.Setup(("light",), levels=(53.0,), peers=("jpeg",))
+    found = quality.measure(setup, [tmp_path / "a.png"])
+    assert None in [row["psnr"] for row in found["means"]]
+    assert [row["codec"] for row in found["seconds"]] == ["nic light", "jpeg"]
+    assert plot.draw(found, "png").startswith(b"\x89PNG")
+    nothing = [{**row, "psnr": None, "ssim": 1.0, "ms_ssim": 1.0} for row in found["means"]]
+    assert plot.draw({**found, "means": nothing}, "png").startswith(b"\x89PNG")
+
+
+def test_results_outlive_a_process_that_is_killed(folder, monkeypatch, caplog):
+    def in_order(act, tasks, jobs):
+        yield from map(act, tasks[:1])
+        raise quality.BrokenProcessPool
+
+    monkeypatch.setattr(quality.workers, "in_order", in_order)
+    setup = quality.Setup(("light",), levels=(54.0,), peers=())
+    found = quality.measure(setup, pictures.in_folders([folder]), 2)
+    assert (found["complete"], found["pictures"]) == (False, ["0.png"])
+    assert quality.DIED in caplog.text
+
+
 def test_a_missing_metric_is_a_line_and_no_number(monkeypatch, folder):
     monkeypatch.setattr(perceptual, "is_installed", lambda: False)
     setup = quality.Setup(("light",), levels=(50.0, 51.0), peers=())
-    found = quality.measure(setup, quality.pictures_in([folder])[:1])
+    found = quality.measure(setup, pictures.in_folders([folder])[:1])
     assert found["missing"] == [perceptual.ABSENT]
     assert found["rows"][0]["ssimulacra2"] is None
     assert found["means"][0]["ssimulacra2"] is None

@@ -10,7 +10,7 @@ from PIL import Image
 from nic.bench import material, programs, seed, speed, stages, tables, timing
 from nic.bench.codecs import nic_coder
 from nic.bench.published import PUBLISHED
-from nic.errors import ModelError, NicError, UsageError
+from nic.errors import CorruptError, ModelError, NicError, UsageError
 from nic.models import backend
 
 LITERT = (speed.Place("litert", "cpu"),)
@@ -192,6 +192,23 @@ def test_a_place_that_is_not_there_is_a_line(monkeypatch):
     ]
     with pytest.raises(UsageError):  # asked for, it must be there
         speed.measure(speed.Setup(sizes=SMALL[:1], places=(speed.Place("keras", "gpu"),)))
+
+
+def test_a_picture_that_is_none_is_named(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"nothing")
+    with pytest.raises(CorruptError, match=r"a\.png"):
+        speed.measure(speed.Setup(places=LITERT, paths=(tmp_path / "a.png",)))
+
+
+def test_an_interrupt_keeps_the_programs_that_were_started(monkeypatch):
+    def start_up(folder, repeats):
+        yield {"program": "nic"}
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(programs, "start_up", start_up)
+    found = speed.measure(speed.Setup(places=LITERT))
+    assert not found["complete"]
+    assert found["programs"] == [{"program": "nic"}]
 
 
 # -- the seed network -------------------------------------------------------------------------

@@ -238,7 +238,9 @@ def test_other_programs_spread_the_work(program, photos):
     }[program]
     host = photos.parent / "ssh"  # runs its command here, from the home folder, and notes it
     arguments = 'while [ "$1" != host ]; do shift; done; shift; [ "$1" != -- ] || shift'
-    host.write_text(f'#!/bin/sh\ncd\n{arguments}\necho "$*" >> called\nexec sh -c "$*"\n')
+    # As sshd does, it names a shell: without one, parallel's remote part fails in silence.
+    home = "export SHELL=/bin/sh\ncd"
+    host.write_text(f'#!/bin/sh\n{home}\n{arguments}\necho "$*" >> called\nexec sh -c "$*"\n')
     host.chmod(0o755)
     path = os.pathsep.join([str(photos.parent), str(SCRIPTS), os.environ["PATH"]])
     environment = {**os.environ, "PATH": path, "HOME": str(photos.parent)}
@@ -248,7 +250,7 @@ def test_other_programs_spread_the_work(program, photos):
     )
     assert done.returncode == 0, done.stderr
     assert program == "xargs" or "Parallel" in (photos.parent / "called").read_text()
-    assert {*SMALL, "old.nic"} <= set(tree(photos))
+    assert {*SMALL, "old.nic"} <= set(tree(photos)), done.stderr
 
 
 def test_a_progress_bar_says_how_fast(photos):

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+from nic.bench import machine
 from nic.bench.summary import METRICS, curve, percent
 from nic.bench.tables import NOTHING, Table, seconds
 from nic.bench.tables import percent as in_percent
-from nic.errors import UsageError
+from nic.errors import CorruptError, UsageError
 
 Report = dict[str, Any]
 Row = dict[str, Any]
@@ -18,16 +19,27 @@ def compare(before: Report, after: Report) -> Report:
     Rows of one kind match by codec and level, or by place, size and call; nic's models match
     by the name that they were asked for, whatever its version. What only one report has is
     left out.
-    Raises: UsageError when the reports are of different kinds, or of different pictures.
+    Raises: UsageError when the reports are of different kinds, of different pictures, or have
+        nothing in common; CorruptError when one lacks what ``nic bench`` writes.
     """
+    try:
+        found = _compared(before, after)
+        measured = [machine.in_words(report["machine"]) for report in (before, after)]
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise CorruptError(f"one is not a whole report of nic bench: {error!r}") from error
+    if not found["rows"]:
+        raise UsageError("the reports have nothing in common")
+    return {"kind": "compare", "measured": measured, **found}
+
+
+def _compared(before: Report, after: Report) -> Report:
     if before["kind"] != after["kind"]:
         raise UsageError(f"one report is of {before['kind']}, the other of {after['kind']}")
     if before["kind"] == "speed":
-        return {"kind": "compare", "of": "speed", "rows": _speed(before, after)}
+        return {"of": "speed", "rows": _speed(before, after)}
     if before["pictures"] != after["pictures"]:
         raise UsageError("the reports are of different pictures")
     return {
-        "kind": "compare",
         "of": "quality",
         "bd_rates": _bd_rates(before, after),
         "rows": _levels(before, after),
@@ -41,6 +53,12 @@ def tables(comparison: Report) -> list[Table]:
     return [_rate_table(comparison["bd_rates"]), _level_table(comparison["rows"])]
 
 
+def notes(comparison: Report) -> list[str]:
+    """What each of the two was measured with."""
+    names = ("Before", "After")
+    return [f"{n}: {m}." for n, m in zip(names, comparison["measured"], strict=True)]
+
+
 # -- speed ------------------------------------------------------------------------------------
 
 
@@ -48,7 +66,7 @@ def _speed(before: Report, after: Report) -> list[Row]:
     old, new = (_by_call(report) for report in (before, after))
     return [
         {"call": key, "before": old[key], "after": new[key]}
-        | {"percent": round(100 * (new[key] / old[key] - 1), 1)}
+        | {"percent": round(100 * (new[key] / old[key] - 1), 1) if old[key] else None}
         for key in old
         if key in new
     ]

@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from nic.bench.machine import cores
 from nic.errors import NicError, UsageError
 from nic.picture import Pixels
 
+# What the libraries raise for a picture that their format, or they, cannot code.
+REFUSALS = (OSError, ValueError, RuntimeError, MemoryError)
 EXTRA = "pip install 'nic-codec[bench]'"
 
 
@@ -82,6 +86,9 @@ def jpegxl() -> Coder:
         raise Missing(f"JPEG XL: imagecodecs is not installed: {EXTRA}")
     import imagecodecs
 
+    if not imagecodecs.JPEGXL.available:
+        raise Missing(f"JPEG XL: this imagecodecs was built without it: {EXTRA}")
+
     def encode(pixels: Pixels, distance: float) -> bytes:
         settings: dict[str, Any] = {"distance": distance, "effort": 7, "numthreads": cores()}
         return bytes(imagecodecs.jpegxl_encode(pixels, **settings))
@@ -102,7 +109,9 @@ def bpg() -> Coder:
         return Coder("bpg", "BPG 4:4:4", version, "QP", levels, _bpg_encode, _bpg_decode)
     if importlib.util.find_spec("pillow_heif") is None:
         raise Missing(f"BPG: neither bpgenc nor pillow-heif (HEVC intra) is installed: {EXTRA}")
-    title, version = "HEVC intra 4:4:4 (for BPG)", _hevc_version()
+    if not (version := _hevc_version()):
+        raise Missing(f"BPG: this pillow-heif was built without an HEVC encoder: {EXTRA}")
+    title = "HEVC intra 4:4:4 (for BPG)"
     return Coder("bpg", title, version, "QP", levels, _hevc_encode, _hevc_decode)
 
 
@@ -117,14 +126,29 @@ PEERS: dict[str, Callable[[], Coder]] = {
 
 
 def installed(names: tuple[str, ...]) -> tuple[list[Coder], list[str]]:
-    """The peers of these names that are there, and a line on each that is not."""
+    """The peers of these names that are there, and a line on each that is not.
+
+    Their ``encode`` and ``decode`` raise NicError where the library refuses a picture.
+    """
     found, missing = [], []
     for name in names:
         try:
-            found.append(PEERS[name]())
+            found.append(_guarded(PEERS[name]()))
         except Missing as reason:
             missing.append(str(reason))
     return found, missing
+
+
+def _guarded(coder: Coder) -> Coder:
+    encode, decode = (partial(_call, coder.name, act) for act in (coder.encode, coder.decode))
+    return replace(coder, encode=encode, decode=decode)
+
+
+def _call(name: str, act: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return act(*arguments)
+    except REFUSALS as error:
+        raise NicError(f"{name}: {error}") from error
 
 
 # -- through Pillow ---------------------------------------------------------------------------
@@ -168,10 +192,11 @@ X265 = {"tune": "psnr", "x265:psy-rd": "0", "x265:psy-rdoq": "0", "x265:aq-mode"
 
 
 def _hevc_version() -> str:
+    """Encoder and library; empty without an encoder."""
     import pillow_heif
 
     facts = pillow_heif.libheif_info()
-    return f"{facts['HEIF']}, libheif {facts['libheif']}"
+    return f"{facts['HEIF']}, libheif {facts['libheif']}" if facts["HEIF"] else ""
 
 
 def _hevc_encode(pixels: Pixels, qp: float) -> bytes:

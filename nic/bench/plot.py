@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nic.bench import stages
+from nic.bench.bdrate import Point
 from nic.bench.summary import METRICS, SIMILARITIES, curve, percent
+from nic.bench.tables import seconds
 from nic.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ def draw(report: Report, file_format: str) -> bytes:
 
 def _style(number: int) -> Row:
     of = number % len(COLOURS)
-    shape = {"color": COLOURS[of], "marker": MARKERS[of], "markersize": 5}
+    line = "-" if number == of else "--"  # the ninth looks like the first, but for that
+    shape = {"color": COLOURS[of], "marker": MARKERS[of], "markersize": 5, "linestyle": line}
     return {**shape, "linewidth": 1.2 if number else 2, "zorder": 2 if number else 3}
 
 
@@ -59,27 +62,37 @@ def _style(number: int) -> Row:
 
 def _quality(figure: "Figure", report: Report) -> None:
     """A curve per metric, and seconds against size at equal PSNR."""
-    figure.set_size_inches(11, 7.5)
-    metrics = [m for m in METRICS if any(row[m] is not None for row in report["means"])]
+    from matplotlib.lines import Line2D
+
+    figure.set_size_inches(11.5, 7.5)
+    first = report["codecs"][0]["name"]
+    metrics = [metric for metric in METRICS if _points(report, first, metric)]
     grid = figure.subplots(2, 3).ravel()
     for axes, metric in zip(grid, metrics, strict=False):
         _curves(axes, report, metric)
-    _speed_and_size(grid[len(metrics)], report)
-    for axes in grid[len(metrics) + 1 :]:
+    timed = bool(report["seconds"]) and "psnr" in metrics
+    if timed:
+        _speed_and_size(grid[len(metrics)], report)
+    for axes in grid[len(metrics) + timed :]:
         axes.axis("off")
-    handles, labels = grid[0].get_legend_handles_labels()
-    grid[-1].legend(handles, labels, loc="center", frameon=False, fontsize=10)
+    lines = [Line2D([], [], label=c["title"], **_style(n)) for n, c in enumerate(report["codecs"])]
+    grid[-1].legend(handles=lines, loc="center", frameon=False, fontsize=10)
     figure.suptitle(f"Means of {len(report['pictures'])} pictures")
+
+
+def _points(report: Report, codec: str, metric: str) -> list[Point]:
+    """Of a codec's curve, what has a place on paper: equal pictures are infinitely alike."""
+    return [p for p in curve(report["means"], codec, metric) if math.isfinite(p[1])]
 
 
 def _curves(axes: "Axes", report: Report, metric: str) -> None:
     for number, codec in enumerate(report["codecs"]):
-        points = curve(report["means"], codec["name"], metric)
+        points = _points(report, codec["name"], metric)
         if points:
-            axes.plot(*zip(*points, strict=True), label=codec["title"], **_style(number))
-    own = curve(report["means"], report["codecs"][0]["name"], metric)
+            axes.plot(*zip(*points, strict=True), **_style(number))
+    own = _points(report, report["codecs"][0]["name"], metric)
     rates, values = zip(*own, strict=True)
-    margin = (max(values) - min(values)) / 3
+    margin = (max(values) - min(values)) / 3 or 1  # of a single level
     axes.set_xlim(0, 1.6 * max(rates))
     axes.set_ylim(min(values) - 2 * margin, max(values) + 2 * margin)
     scale = ", -10 log10(1 - s)" if metric in SIMILARITIES else ""
@@ -95,11 +108,19 @@ def _speed_and_size(axes: "Axes", report: Report) -> None:
         if size is not None:
             times = [row[way]["median"] for way in ("encode", "decode")]
             style = {**_style(number), "linewidth": 0.8}
-            axes.plot(times, [100 + size] * 2, linestyle=":", **{**style, "marker": ""})
+            axes.plot(times, [100 + size] * 2, **{**style, "marker": "", "linestyle": ":"})
             axes.plot(times[0], 100 + size, **style)
             axes.plot(times[1], 100 + size, **style, fillstyle="none")
+    _in_seconds(axes)
+    title = report["codecs"][0]["title"]
+    axes.set(xlabel="seconds: filled to encode, open to decode")
+    axes.set(ylabel=f"bytes at equal PSNR, {title} = 100")
+
+
+def _in_seconds(axes: "Axes") -> None:
+    """A logarithmic axis that says 0.1, not a power of ten."""
     axes.set_xscale("log")
-    axes.set(xlabel="seconds: filled to encode, open to decode", ylabel="bytes at equal PSNR, %")
+    axes.xaxis.set_major_formatter("{x:g}")
 
 
 # -- speed ------------------------------------------------------------------------------------
@@ -147,8 +168,12 @@ def _panel(
             "hatch": HATCHES[number],
             "edgecolor": "white",
         }
-        axes.barh(at, lengths, thickness, label=call, **style)
+        bars_drawn = axes.barh(at, lengths, thickness, label=call, **style)
+        labels = ["" if math.isnan(length) else seconds(length) for length in lengths]
+        axes.bar_label(bars_drawn, labels, padding=2, fontsize=6)
     axes.set_yticks(range(len(bars)), list(bars))
     axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_xscale("log")
+    _in_seconds(axes)
+    axes.margins(x=0.08)
+    axes.grid(axis="y", visible=False)
     axes.set_title(size, loc="left")

@@ -3,7 +3,7 @@
 import shutil
 import statistics
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ def find(program: str) -> str:
     return found
 
 
-def start_up(folder: Path, repeats: int) -> list[Row]:
+def start_up(folder: Path, repeats: int) -> Iterator[Row]:
     """What starting costs: every program from start to end with next to nothing to do.
 
     Stages, and nic's commands, code a picture of 8x8 pixels; what is no stage prints its
@@ -45,14 +45,13 @@ def start_up(folder: Path, repeats: int) -> list[Row]:
     """
     tiny, packed, out = folder / "0", folder / str(len(STAGES) - 1), folder / "out"
     tiny.write_bytes(picture.write(np.full((8, 8, 3), 128, np.uint8), "ppm"))
-    rows = [
-        _run([program], folder / str(number), folder / str(number + 1), repeats)
-        for number, program in enumerate(STAGES)
-    ]
+    for number, program in enumerate(STAGES):
+        yield _run([program], folder / str(number), folder / str(number + 1), repeats)
     for command in COMMANDS:
-        rows.append(_run(["nic", command], tiny if command == "compress" else packed, out, repeats))
-    others = [program for program in installed() if program not in STAGES]
-    return rows + [_run([program, "--version"], tiny, out, repeats) for program in others]
+        yield _run(["nic", command], tiny if command == "compress" else packed, out, repeats)
+    for program in installed():
+        if program not in STAGES:
+            yield _run([program, "--version"], tiny, out, repeats)
 
 
 def whole(

@@ -2,32 +2,30 @@
 
 Distortion is that of the 8-bit picture decoded from those bytes. A row is one picture at one
 level of one codec; means are over the pictures that every codec has finished, so that an
-interrupted run still compares like with like.
+interrupted run, or a picture that one codec refuses, still compares like with like.
 """
 
+import logging
 import math
-import signal
 import time
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nic import metrics, picture
-from nic.bench import machine, peers, perceptual, summary
+from nic import metrics
+from nic.bench import machine, peers, perceptual, pictures, summary, workers
 from nic.bench.codecs import QUALITIES, Coder, nic_coder
-from nic.errors import NicError, UsageError
+from nic.errors import NicError
 from nic.picture import Pixels
 
+log = logging.getLogger("nic")
+
 Row = dict[str, Any]
-SUFFIXES = (".png", ".ppm", ".webp", ".tif", ".tiff", ".bmp")  # lossless, or may be
-LEAST_SIDE = 176  # pixels that MS-SSIM needs
+DIED = "a process that coded pictures was killed, perhaps for lack of memory; use fewer --jobs"
 
 
 @dataclass(frozen=True)
@@ -59,31 +57,32 @@ def measure(
 ) -> Row:
     """Everything about the codecs on these pictures; after an interrupt, what was done.
 
-    Args: progress: called ``steps`` times, with the name of what was done.
-    Raises: ModelError, UsageError, CorruptError.
+    A picture that cannot be read, or that a codec refuses, is left out, with a note.
+    Args: progress: called at most ``steps`` times, with the name of what was done.
+    Raises: ModelError; what is wrong with the first picture when all are left out.
     """
     facts = machine.describe()
     coders, missing = coders_of(setup)
     levels = [(number, level) for number, c in enumerate(coders) for level in c.levels]
-    tasks = [Task(setup, path, *which) for path in paths for which in levels]
-    rows: list[Row] = []
-    seconds: list[Row] = []
-    try:
-        with closing(_run_all(tasks, jobs)) as results:
-            for row in results:
-                rows.append(row)
-                progress(f"{row['picture']}: {row['codec']}")
-        pictures = [_read(path) for path in paths[: summary.TIMED]]
-        progress("speed")
-        seconds = summary.time_all(coders, pictures, summary.means(rows))
-    except KeyboardInterrupt:
-        rows = rows[: len(rows) // len(levels) * len(levels)]
+    sound, failures = pictures.sound(paths)
+    if not sound:
+        raise failures[0]
+    _tell(failures)
+    tasks = [Task(setup, path, *which) for path in sound for which in levels]
+    results: list[Row | NicError] = []
+    complete = _collect(tasks, jobs, progress, results)
+    done, rows, refused = _whole(sound, results, len(levels))
+    if complete and not done:
+        raise refused[0]
+    _tell(refused)
     means = summary.means(rows)
+    seconds = _time(coders, done, means, progress) if complete else []
     return {
         "kind": "quality",
         "machine": facts,
         "jobs": jobs,
-        "pictures": [path.name for path in paths[: len(rows) // len(levels)]],
+        "pictures": [path.name for path in done],
+        "left_out": [str(failure) for failure in (*failures, *refused)],
         "complete": bool(seconds),
         "codecs": [_facts(coder) for coder in coders],
         "missing": missing,
@@ -95,7 +94,7 @@ def measure(
 
 
 def steps(setup: Setup, paths: Sequence[Path]) -> int:
-    """How often ``measure`` reports progress."""
+    """How often ``measure`` reports progress when no picture is left out."""
     return len(paths) * sum(len(coder.levels) for coder in coders_of(setup)[0]) + 1
 
 
@@ -108,22 +107,11 @@ def coders_of(setup: Setup) -> tuple[list[Coder], list[str]]:
     return [*own, *found], missing + [perceptual.ABSENT] * (not perceptual.is_installed())
 
 
-def pictures_in(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, and all lossless pictures of folders by name. Raises UsageError."""
-    found: list[Path] = []
-    for path in paths:
-        inside = sorted(path.iterdir()) if path.is_dir() else []
-        found += [p for p in inside if p.suffix.lower() in SUFFIXES] if path.is_dir() else [path]
-    if not found:
-        raise UsageError(f"no pictures ({' '.join(SUFFIXES)}) in {paths[0]}")
-    return found
-
-
 # -- one file ---------------------------------------------------------------------------------
 
 
 def work(task: Task) -> Row:
-    """Code, decode and judge one picture."""
+    """Code, decode and judge one picture. Raises NicError when the codec refuses it."""
     coder = coders_of(task.setup)[0][task.number]
     pixels = _read(task.path)
     start = time.perf_counter()
@@ -160,15 +148,12 @@ def _scores(pixels: Pixels, decoded: Pixels) -> dict[str, float | None]:
 
 @lru_cache(maxsize=2)
 def _read(path: Path) -> Pixels:
-    """The picture as uint8 (H, W, 3), grey ones too. Raises NicError, which names it."""
+    """As ``pictures.load``, but silent: ``pictures.sound`` has passed its notes on."""
+    log.disabled = True
     try:
-        pixels = picture.read(path.read_bytes()).pixels
-        if min(pixels.shape[:2]) < LEAST_SIDE:
-            raise UsageError(f"MS-SSIM needs sides of {LEAST_SIDE} pixels or more")
-    except NicError as error:
-        error.args = (f"{path}: {error}",)
-        raise
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+        return pictures.load(path)
+    finally:
+        log.disabled = False
 
 
 def _facts(coder: Coder) -> dict[str, str]:
@@ -178,21 +163,62 @@ def _facts(coder: Coder) -> dict[str, str]:
 # -- many files -------------------------------------------------------------------------------
 
 
-def _run_all(tasks: Sequence[Task], jobs: int) -> Generator[Row]:
-    """Results in the order of the tasks, from ``jobs`` processes."""
-    if jobs == 1:
-        yield from map(work, tasks)
-        return
-    # Not forked: a forked copy of a process with LiteRT's threads may hang.
-    with ProcessPoolExecutor(jobs, get_context("spawn"), _ignore_interrupts) as pool:
-        futures = [pool.submit(work, task) for task in tasks]
-        try:
-            for future in futures:
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+def _collect(
+    tasks: Sequence[Task], jobs: int, progress: Callable[[str], None], results: list[Row | NicError]
+) -> bool:
+    """Append the results, in order; False when that ended early."""
+    try:
+        with closing(workers.in_order(_attempt, tasks, jobs)) as found:
+            for task, result in zip(tasks, found, strict=True):
+                results.append(result)
+                progress(f"{task.path.name}: {coders_of(task.setup)[0][task.number].name}")
+    except KeyboardInterrupt:
+        return False
+    except BrokenProcessPool:
+        log.error(DIED)
+        return False
+    return True
 
 
-def _ignore_interrupts() -> None:
-    """A terminal interrupts all processes; the one that collects results decides."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _whole(
+    paths: Sequence[Path], results: Sequence[Row | NicError], each: int
+) -> tuple[list[Path], list[Row], list[NicError]]:
+    """Pictures of which all ``each`` results are there, and those; why others are left out."""
+    done: list[Path] = []
+    rows: list[Row] = []
+    failures: list[NicError] = []
+    for number, path in enumerate(paths[: len(results) // each]):
+        mine = results[number * each : (number + 1) * each]
+        refused = [result for result in mine if isinstance(result, NicError)]
+        failures += refused[:1]
+        if not refused:
+            done.append(path)
+            rows += [result for result in mine if not isinstance(result, NicError)]
+    return done, rows, failures
+
+
+def _tell(failures: Sequence[NicError]) -> None:
+    for failure in failures:
+        log.error("left out: %s", failure)
+
+
+def _time(
+    coders: Sequence[Coder],
+    paths: Sequence[Path],
+    means: Sequence[Row],
+    progress: Callable[[str], None],
+) -> list[Row]:
+    """``summary.time_all`` of the first pictures; nothing after an interrupt."""
+    try:
+        progress("speed")
+        return summary.time_all(coders, [_read(path) for path in paths[: summary.TIMED]], means)
+    except KeyboardInterrupt:
+        return []
+
+
+def _attempt(task: Task) -> Row | NicError:
+    """What ``work`` finds, or why it failed."""
+    try:
+        return work(task)
+    except NicError as error:
+        return NicError(f"{task.path}: {error}")

@@ -12,7 +12,11 @@ from nic.bench.tables import Table
 from nic.errors import CorruptError
 
 Report = dict[str, Any]
-KINDS = ("speed", "quality")
+# What ``compare`` needs of a report of each kind.
+PARTS = {
+    "speed": ("machine", "programs", "rows"),
+    "quality": ("machine", "pictures", "codecs", "means", "seconds"),
+}
 
 
 def to_json(report: Report) -> bytes:
@@ -23,11 +27,12 @@ def to_json(report: Report) -> bytes:
 def from_json(path: Path) -> Report:
     """A report that ``to_json`` wrote. Raises CorruptError, OSError."""
     try:
-        report = json.loads(path.read_bytes())
-    except ValueError as error:
+        report: Report = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise CorruptError(f"{path}: this is not JSON: {error}") from error
-    if not isinstance(report, dict) or report.get("kind") not in KINDS:
-        raise CorruptError(f"{path}: this is not a report of nic bench")
+    parts = PARTS.get(str(report.get("kind"))) if isinstance(report, dict) else None
+    if parts is None or not all(part in report for part in parts):
+        raise CorruptError(f"{path}: this is not a whole report of nic bench speed or quality")
     return report
 
 
@@ -56,7 +61,7 @@ def _draw(table: Table) -> None:
 
     drawing = Drawing(title=table.title, title_justify="left")
     for number, name in enumerate(table.header):
-        drawing.add_column(name, justify="right" if number else "left")
+        drawing.add_column(name, justify="right" if number else "left", overflow="fold")
     for row in table.rows:
         drawing.add_row(*row)
     Console(highlight=False, markup=False).print(drawing, "")

@@ -54,7 +54,8 @@ def _litert(folder: Path) -> backends.LiteRTBackend:
     command = [sys.executable, "-P", "-m", "nic.bench.seed", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise ModelError(f"{NAME}: not exported: {done.stderr.strip().splitlines()[-1]}")
+        reason = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+        raise ModelError(f"{NAME}: not exported: {reason}")
     digests = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
     return backends.LiteRTBackend(zoo.Model(folder, {"name": NAME, "files": digests}, ""))
 

@@ -12,11 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from nic import picture
 from nic.bench import machine, material, programs, seed, stages
 from nic.bench.codecs import nic_coder
+from nic.bench.pictures import load
 from nic.bench.published import PUBLISHED
 from nic.bench.timing import Timing, sample, sample_in_turn
 from nic.errors import ModelError, NicError, UsageError
@@ -73,7 +71,7 @@ def measure(setup: Setup, progress: Progress = lambda what: None) -> Row:
         "rows": [],
         "published": [row._asdict() for row in PUBLISHED],
     }
-    sources = [_colour(picture.read(path.read_bytes()).pixels) for path in setup.paths]
+    sources = [load(path) for path in setup.paths]
     try:
         with tempfile.TemporaryDirectory() as name:
             _fill(report, setup, sources, Path(name), progress)
@@ -95,7 +93,8 @@ def _fill(
     report: Row, setup: Setup, sources: Sequence[Pixels], folder: Path, progress: Progress
 ) -> None:
     progress("start of the programs")
-    report["programs"] += programs.start_up(folder, STARTS)
+    for row in programs.start_up(folder, STARTS):
+        report["programs"].append(row)  # one by one: an interrupt keeps those before it
     for place in setup.places or PLACES:
         progress(_name(place))
         try:
@@ -106,15 +105,11 @@ def _fill(
             report["missing"].append(f"{_name(place)}: {reason}")
             continue
         for row in bench.rows(report["missing"]):
-            report["rows"].append(row)  # one by one: an interrupt keeps those before it
+            report["rows"].append(row)
 
 
 def _name(place: Place) -> str:
     return f"{place.backend} on {place.device}"
-
-
-def _colour(pixels: Pixels) -> Pixels:
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 class _Bench:

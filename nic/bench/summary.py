@@ -67,16 +67,19 @@ def time_all(coders: Sequence[Coder], pictures: Sequence[Pixels], rows: Sequence
     """How long each codec takes with nothing beside it, at about the same quality.
 
     The quality is the PSNR of the first codec's middle level; the others are timed at their
-    level that comes nearest.
+    level that comes nearest, or at their middle one where there is no finite PSNR.
     """
     own = [row for row in rows if row["codec"] == coders[0].name]
     target = own[len(own) // 2]["psnr"]
     return [_time(coder, pictures, _nearest(rows, coder.name, target)) for coder in coders]
 
 
-def _nearest(rows: Sequence[Row], codec: str, psnr: float) -> Row:
-    mine = [row for row in rows if row["codec"] == codec and row["psnr"] is not None]
-    return min(mine, key=lambda row: abs(row["psnr"] - psnr))
+def _nearest(rows: Sequence[Row], codec: str, psnr: float | None) -> Row:
+    mine = [row for row in rows if row["codec"] == codec]
+    finite = [row for row in mine if row["psnr"] is not None]
+    if psnr is None or not finite:
+        return mine[len(mine) // 2]
+    return min(finite, key=lambda row: abs(row["psnr"] - psnr))
 
 
 def _time(coder: Coder, pictures: Sequence[Pixels], at: Row) -> Row:

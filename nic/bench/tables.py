@@ -34,7 +34,9 @@ def notes(report: Report) -> list[str]:
     lines = [INTERRUPTED] * (not report["complete"])
     lines.append(f"Measured with {machine.in_words(report['machine'])}.")
     if report["kind"] == "quality":
-        lines += [_versions(report["codecs"]), TIMED_HOW]
+        lines += [_versions(report["codecs"])]
+        lines += [TIMED_HOW.format(row["encode"]["repeats"]) for row in report["seconds"][:1]]
+        lines += [f"Left out: {line}." for line in report["left_out"]]
     else:
         lines.append(f"Pictures: {', '.join(report['pictures'])}. {REPEATED_HOW}")
     return lines + [f"Not measured: {line}." for line in report["missing"]]
@@ -43,8 +45,8 @@ def notes(report: Report) -> list[str]:
 # -- quality ----------------------------------------------------------------------------------
 
 TIMED_HOW = (
-    "Seconds: median of three pictures, three times each, with nothing else run by this "
-    "command, at each codec's level nearest in PSNR to the middle one of the first."
+    "Seconds: median of {} times, with nothing else run by this command, at each codec's "
+    "level nearest in PSNR to the middle one of the first."
 )
 
 
