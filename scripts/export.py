@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Export a training run's averaged weights as a model of the zoo, and fit its prior tables.
 
-    scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-2
+    scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-5
 
 The version is the number at the end of the folder's name. The prior is fitted to symbols of
 --pictures training pictures. Needs the TensorFlow backend.
