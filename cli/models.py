@@ -18,25 +18,14 @@ def main(as_json: bool) -> None:
       nic models
       nic models --json | jq '.[].kodak'
     """
-    from nic.models import zoo
+    from nic.models import cards, zoo
 
-    models = [_facts(model) for model in zoo.installed()]
+    models: list[dict[str, Any]] = [cards.facts(model) for model in zoo.installed()]
     models += [
         {"name": name, "status": "untrained", "channels": channels, "note": zoo.remedy(name)}
         for name, channels in zoo.untrained().items()
     ]
     click.echo(json.dumps(models) if as_json else "\n\n".join(map(_text, models)))
-
-
-def _facts(model: Any) -> dict[str, Any]:
-    identity = {
-        "name": f"{model.name}-{model.version}",
-        "status": "trained",
-        "content_hash": model.content_hash,
-        "channels": model.channels,
-        "default_quality": model.default_quality,
-    }
-    return {**identity, **model.card}
 
 
 def _text(facts: dict[str, Any]) -> str:

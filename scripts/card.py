@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Write the card of an exported model: what it is, how it was trained, what it measures.
 
-    scripts/card.py models/zoo/light-4 --run runs/light --kodak FOLDER --data "..." \\
+    scripts/card.py models/zoo/light-5 --run runs/light --kodak FOLDER --data "..." \\
         --hardware "..."
+    scripts/card.py models/zoo/light-5 --page
 
-The measurements are those of scripts/evaluate.py on the pictures of --kodak.
+The measurements are those of scripts/evaluate.py on the pictures of --kodak. The card is
+card.json; README.md is a page made from it, by --page alone without measuring again.
 """
 
 import json
@@ -15,7 +17,7 @@ import click
 from evaluate import QUALITIES, measure, nic_coder, pictures_of
 from train import checkpoint_state  # the script beside this one, which owns the checkpoint
 
-from nic.models import zoo
+from nic.models import cards, zoo
 from nic.models.config import ModelConfig
 from nic.models.export import load_networks
 from nic.models.networks import macs_per_pixel
@@ -33,12 +35,29 @@ def networks(model: zoo.Model) -> dict[str, dict[str, Any]]:
 
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--run", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--kodak", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--data", required=True, help="Training data and its licences, in words.")
-@click.option("--hardware", required=True, help="What it was trained on, in words.")
-def main(folder: Path, run: Path, kodak: Path, data: str, hardware: str) -> None:
-    model = zoo.from_folder(folder)
+@click.option("--run", type=click.Path(exists=True, path_type=Path))
+@click.option("--kodak", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", help="Training data and its licences, in words.")
+@click.option("--hardware", help="What it was trained on, in words.")
+@click.option("--page", "page_only", is_flag=True, help="Make the page of the card that is there.")
+def main(
+    folder: Path,
+    run: Path | None,
+    kodak: Path | None,
+    data: str | None,
+    hardware: str | None,
+    page_only: bool,
+) -> None:
+    if not page_only:
+        if not (run and kodak and data and hardware):
+            raise click.UsageError("give --run, --kodak, --data and --hardware, or --page")
+        card = measured(zoo.from_folder(folder), run, kodak, data, hardware)
+        (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(cards.page(zoo.from_folder(folder)), encoding="utf-8")
+
+
+def measured(model: zoo.Model, run: Path, kodak: Path, data: str, hardware: str) -> dict[str, Any]:
+    """What card.json says."""
     state = checkpoint_state(run / "checkpoint.npz")
     config = ModelConfig.from_table(state["config"])
     training = {
@@ -51,8 +70,7 @@ def main(folder: Path, run: Path, kodak: Path, data: str, hardware: str) -> None
     }
     codec = Codec(f"{model.name}-{model.version}")
     rows = measure(nic_coder(codec, None), pictures_of(kodak, None), QUALITIES)
-    card = {"licence": "MIT", **networks(model), "training": training, "kodak": rows}
-    (folder / "card.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    return {"licence": "MIT", **networks(model), "training": training, "kodak": rows}
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 from programs import assert_fails, run
 
 from nic.errors import ModelError
-from nic.models import zoo
+from nic.models import cards, zoo
 from nic.models.config import RateConfig, TransformConfig, load_config
 from nic.pipeline import Codec
 
@@ -158,3 +160,24 @@ def test_a_variant_is_the_model_of_that_name(model, tmp_path, monkeypatch):
     assert zoo.by_choice("8k", "ms-ssim")[1] == 32
     with pytest.raises(ModelError, match="other-ms-ssim"):
         zoo.by_choice("other", "ms-ssim")
+
+
+def test_every_model_has_the_page_of_its_card():
+    folders = [path.parent for path in zoo.ZOO.glob("*/model.json")]
+    assert folders
+    for folder in folders:
+        page = cards.page(zoo.from_folder(folder))
+        assert (folder / "README.md").read_text(encoding="utf-8") == page, "scripts/card.py --page"
+        assert zoo.from_folder(folder).content_hash in page
+        assert "| licence |" in page
+
+
+def test_a_card_needs_all_of_its_facts_or_none(tmp_path):
+    shutil.copytree(zoo.by_name().folder, tmp_path / "light-9")
+    script = [sys.executable, ROOT / "scripts/card.py", tmp_path / "light-9"]
+    done = subprocess.run([*script, "--data", "pictures"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "--page" in done.stderr
+    (tmp_path / "light-9/README.md").unlink()
+    assert subprocess.run([*script, "--page"]).returncode == 0
+    assert (tmp_path / "light-9/README.md").read_text() == cards.page(zoo.by_name())

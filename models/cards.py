@@ -1,0 +1,54 @@
+"""Model cards: what a model is, how it was trained and what it measures; as facts, as a page."""
+
+from typing import Any
+
+from nic.models.zoo import Model
+
+Facts = dict[str, Any]
+
+
+def facts(model: Model) -> Facts:
+    """Identity of a model and all that its card.json says, in the order of the page."""
+    identity = {
+        "name": f"{model.name}-{model.version}",
+        "status": "trained",
+        "content_hash": model.content_hash,
+        "channels": model.channels,
+        "default_quality": model.default_quality,
+    }
+    return {**identity, **model.card}
+
+
+def page(model: Model) -> str:
+    """README.md of a model's folder: Markdown, made from model.json and card.json alone."""
+    known = facts(model)
+    definition = model.definition
+    lines = [f"# {known['name']}", "", *_tables({"architecture": definition["transform"], **known})]
+    rates = ", ".join(f"{value:g}" for value in definition["lambdas"])
+    channels = ", ".join(map(str, model.predicted)) or "none"
+    lines += [
+        f"Symbols {model.codebook[0]} to {model.codebook[1]}. Rate points, as the weight of the",
+        f"distortion in training: {rates}. Channels predicted from their neighbours: {channels}.",
+    ]
+    if known.get("kodak"):
+        lines += ["", "On the 24 Kodak pictures, means of real files' bytes and 8-bit pixels:", ""]
+        lines += _rows(known["kodak"])
+    return "\n".join([*lines, "", "Made by `scripts/card.py`."]) + "\n"
+
+
+def _tables(known: Facts) -> list[str]:
+    """A Markdown table of all but lists; of nested values a row each."""
+    lines = ["| | |", "|---|---|"]
+    for key, value in known.items():
+        name = key.replace("_", " ")
+        if isinstance(value, dict):
+            lines += [f"| {name}, {part.replace('_', ' ')} | {v} |" for part, v in value.items()]
+        elif not isinstance(value, list) and key not in ("name", "status"):
+            lines.append(f"| {name} | {value} |")
+    return [*lines, ""]
+
+
+def _rows(rows: list[dict[str, float]]) -> list[str]:
+    head = [column.replace("_", " ") for column in rows[0]]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    return lines + [f"| {' | '.join(f'{v:g}' for v in row.values())} |" for row in rows]
