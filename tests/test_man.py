@@ -266,7 +266,8 @@ def test_every_recipe_says_what_it_needs() -> None:
 def _environment(folder: Path) -> dict[str, str]:
     """The installed programs first on PATH, and an ssh that runs its command here."""
     shift = 'while [ "$1" != host ]; do shift; done\nshift\n[ "$1" != -- ] || shift\n'
-    ssh = f'#!/bin/sh\n{shift}exec sh -c "$*"\n'
+    # As sshd does, it names a shell: without one, parallel's remote part fails in silence.
+    ssh = f'#!/bin/sh\nexport SHELL=/bin/sh\n{shift}exec sh -c "$*"\n'
     python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
     for name, script in (("ssh", ssh), ("python3", python)):
         (folder / name).write_text(script)
