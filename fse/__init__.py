@@ -3,6 +3,7 @@
 fse.h draws the format and derives the arithmetic; this package is its Python face.
 """
 
+from .classes import choose_classes, class_costs
 from .errors import CorruptStream, FseError
 from .payload import (
     MAX_TABLES,
@@ -20,7 +21,6 @@ from .planes import (
     Context,
     Layout,
     PlaneError,
-    class_costs,
     decode_planes,
     encode_planes,
     energy_contexts,
@@ -45,6 +45,7 @@ __all__ = [
     "Table",
     "best_parameter",
     "causal_plane",
+    "choose_classes",
     "class_costs",
     "compress",
     "decode",

@@ -390,6 +390,18 @@ fse_result fse_class_costs(const fse_layout *layout, fse_shape shape, const uint
                            size_t planes, const uint32_t *bits, const uint8_t *symbols,
                            size_t block, uint8_t *scratch, uint32_t *steps, uint32_t *costs);
 
+/* Integers of scratch memory that the next function needs. */
+size_t fse_choose_scratch(size_t classes, size_t contexts);
+
+/* Chooses a class for each of rows x columns blocks: the one of least costs[block][classes] and of
+ * what naming it takes, naming[contexts][classes] by the context pairs[classes][classes] of the
+ * classes to the west and to the north (the other of the two where one is outside; 0 for both).
+ * First each block by itself, its neighbours unknown; then once more, in order, with those that its
+ * neighbours have and with what naming them takes. Sums are modulo 2^32. */
+fse_result fse_choose_classes(const uint32_t *costs, size_t rows, size_t columns, size_t classes,
+                              const uint32_t *naming, const uint8_t *pairs, size_t contexts,
+                              uint32_t *scratch, uint8_t *chosen);
+
 
 /* ---- Whole calls ------------------------------------------------------------------------ */
 

@@ -397,13 +397,16 @@ static size_t blocks_of(size_t length, size_t block)
     return length / block + (length % block > 0);
 }
 
-/* Adds the costs of one plane: steps[context][symbol][class] to those of each symbol's block; two
- * symbols of a block at a time, which halves the traffic of sums. */
+enum { STRETCH = 128 }; /* symbols of a row that are looked through at a time */
+
+/* Of one plane, adds to each block what its symbols cost in each class beyond symbol 0 in context
+ * 0: steps[context][symbol][class]. Most symbols are that one, and take no sums. */
 SPECIALISED void add_plane(const fse_layout *layout, unsigned alphabet, const uint32_t *steps,
                            const uint8_t *symbols, size_t block, uint8_t *level, uint32_t *costs)
 {
     size_t width = layout->width, count = layout->classes;
     size_t columns = blocks_of(width, block);
+    uint32_t at[STRETCH], step[STRETCH];
     memset(level, 0, width);
     for (size_t y = 0; y < layout->height; y++, symbols += width) {
         uint32_t *row = costs + y / block * columns * count;
@@ -412,18 +415,35 @@ SPECIALISED void add_plane(const fse_layout *layout, unsigned alphabet, const ui
             for (size_t x = 0; x < width; x++)
                 level[x] = (uint8_t)level_of(level[x]);
         }
-        for (size_t x = 0; x < width; x++) {
-            uint32_t *restrict cost = row + x / block * count;
-            const uint32_t *one = steps + ((size_t)level[x] * alphabet + symbols[x]) * count;
-            if (x % block + 1 == block || x + 1 == width) {
-                for (size_t c = 0; c < count; c++)
-                    cost[c] += one[c];
-                continue;
+        for (size_t first = 0; first < width; first += STRETCH) {
+            size_t end = width - first < STRETCH ? width : first + STRETCH, dear = 0;
+            for (size_t x = first; x < end; x++) {
+                at[dear] = (uint32_t)x;
+                step[dear] = level[x] * alphabet + symbols[x];
+                dear += step[dear] != 0;
             }
-            x++;
-            const uint32_t *two = steps + ((size_t)level[x] * alphabet + symbols[x]) * count;
-            for (size_t c = 0; c < count; c++)
-                cost[c] += one[c] + two[c];
+            for (size_t i = 0; i < dear; i++) {
+                uint32_t *restrict cost = row + at[i] / (uint32_t)block * count;
+                const uint32_t *more = steps + step[i] * count;
+                for (size_t c = 0; c < count; c++)
+                    cost[c] += more[c];
+            }
+        }
+    }
+}
+
+/* Gives every block the costs of symbol 0 in context 0, once per symbol that it has. */
+static void add_common(const fse_layout *layout, const uint32_t *common, size_t block,
+                       uint32_t *costs)
+{
+    size_t width = layout->width, height = layout->height;
+    for (size_t y = 0; y < height; y += block) {
+        for (size_t x = 0; x < width; x += block) {
+            size_t rows = height - y < block ? height - y : block;
+            size_t columns = width - x < block ? width - x : block;
+            uint32_t cells = (uint32_t)(rows * columns);
+            for (size_t c = 0; c < layout->classes; c++)
+                *costs++ += cells * common[c];
         }
     }
 }
@@ -459,18 +479,28 @@ fse_result fse_class_costs(const fse_layout *layout, fse_shape shape, const uint
         return result;
     size_t n = layout->width * layout->height, contexts = fse_contexts(layout->context, 0);
     size_t count = layout->classes;
+    if (block > FSE_MAX_LENGTH) /* as long as a plane can be: one block either way */
+        block = FSE_MAX_LENGTH;
     size_t blocks = blocks_of(layout->width, block) * blocks_of(layout->height, block);
+    uint32_t common[FSE_ALPHABET] = {0};
     memset(costs, 0, blocks * count * sizeof *costs);
     for (size_t p = 0; p < planes; p++, symbols += n, tables += count * contexts) {
-        if (largest(symbols, n) >= shape.alphabet)
+        unsigned alphabet = largest(symbols, n) + 1; /* of this plane: often a few symbols */
+        if (alphabet > shape.alphabet)
             return FSE_ABSENT_SYMBOL;
         uint32_t *step = steps;
         for (size_t context = 0; context < contexts; context++)
-            for (size_t s = 0; s < shape.alphabet; s++)
+            for (size_t s = 0; s < alphabet; s++)
                 for (size_t c = 0; c < count; c++)
                     *step++ = bits[tables[c * contexts + context] * (size_t)shape.alphabet + s];
-        (has_avx2() ? add_plane_avx2 : add_plane_plain)(layout, shape.alphabet, steps, symbols,
+        for (size_t c = 0; c < count; c++)
+            common[c] += steps[c];
+        for (step = steps + count; step < steps + contexts * alphabet * count; step += count)
+            for (size_t c = 0; c < count; c++)
+                step[c] -= steps[c];
+        (has_avx2() ? add_plane_avx2 : add_plane_plain)(layout, alphabet, steps, symbols,
                                                         block, scratch + n, costs);
     }
+    add_common(layout, common, block, costs);
     return FSE_OK;
 }

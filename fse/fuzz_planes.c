@@ -192,6 +192,39 @@ static uint32_t cost_of(const picture *p, const uint32_t *bits, const uint8_t *c
     return sum;
 }
 
+/* Any costs, of few enough bits that sums do not overflow: no block can do better by itself. */
+static void choose(uint32_t *costs, size_t rows, size_t columns, size_t classes)
+{
+    size_t contexts = 1 + below(5), blocks = rows * columns;
+    uint32_t *naming = block(contexts * classes * sizeof *naming);
+    uint32_t *scratch = block(fse_choose_scratch(classes, contexts) * sizeof *scratch);
+    uint8_t *pairs = block(classes * classes), *chosen = block(blocks);
+    for (size_t i = 0; i < contexts * classes; i++)
+        naming[i] = (uint32_t)below(1000);
+    for (size_t i = 0; i < classes * classes; i++)
+        pairs[i] = (uint8_t)below(contexts);
+    for (size_t i = 0; i < blocks * classes; i++)
+        costs[i] &= 0xffff;
+    demand(fse_choose_classes(costs, rows, columns, classes, naming, pairs, contexts, scratch,
+                              chosen) == FSE_OK, "choice");
+    if (blocks > 0) { /* the last block has no neighbour after it */
+        size_t last = blocks - 1;
+        size_t north = rows > 1 ? chosen[last - columns] : columns > 1 ? chosen[last - 1] : 0;
+        size_t west = columns > 1 ? chosen[last - 1] : north;
+        const uint32_t *cost = costs + last * classes;
+        const uint32_t *name = naming + pairs[west * classes + north] * classes;
+        for (size_t c = 0; c < classes; c++)
+            demand(cost[chosen[last]] + name[chosen[last]] <= cost[c] + name[c], "better choice");
+    }
+    pairs[below(classes * classes)] = (uint8_t)contexts;
+    demand(fse_choose_classes(costs, rows, columns, classes, naming, pairs, contexts, scratch,
+                              chosen) == FSE_BAD_SHAPE, "a context too many");
+    free(naming);
+    free(scratch);
+    free(pairs);
+    free(chosen);
+}
+
 void fuzz_costs(void)
 {
     picture p = open_picture(below(2) ? FSE_BY_CLASS : FSE_BY_ENERGY);
@@ -214,6 +247,7 @@ void fuzz_costs(void)
         demand(costs[at] == cost_of(&p, bits, contexts, size, at / classes / columns,
                                     at / classes % columns, at % classes), "costs differ");
     }
+    choose(costs, rows, columns, classes);
     free(costs);
     free(bits);
     free(steps);

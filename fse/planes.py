@@ -110,7 +110,7 @@ def encode_planes(
         sizes, at = ffi.new("size_t[]", count), ffi.new("size_t *")
         result = lib.fse_encode_planes(
             bank._encoder.bank, c_layout, pointer(view(tables[part])), count, pointer(symbols),
-            int(portable), _scratch(layout), c_dst, room, sizes, at,
+            int(portable), scratch(layout), c_dst, room, sizes, at,
         )  # fmt: skip
         _check_plane(result, part, at[0])
         ends = np.cumsum(list(sizes))
@@ -144,7 +144,7 @@ def decode_planes(
         result = lib.fse_decode_planes(
             bank._decoder.bank, c_layout, pointer(view(tables[part])), len(views),
             pointer(np.concatenate([np.empty(0, np.uint8), *views])), sizes, int(portable),
-            _scratch(layout), ffi.from_buffer("uint8_t[]", symbols[part], require_writable=True),
+            scratch(layout), ffi.from_buffer("uint8_t[]", symbols[part], require_writable=True),
             at,
         )  # fmt: skip
         _check_plane(result, part, at[0])
@@ -182,47 +182,6 @@ def energy_contexts(planes: Uint8) -> Uint8:
     return contexts
 
 
-def class_costs(
-    planes: Uint8, tables: Uint8, bits: npt.NDArray[np.uint32], layout: Layout, block: int
-) -> npt.NDArray[np.uint32]:
-    """Return what each class would cost each block of symbols, all planes together.
-
-    Args:
-        planes: uint8 (P, h, w).
-        tables: uint8 (P, classes, contexts).
-        bits: uint32 (tables, alphabet), the cost of each symbol in each table, in any unit.
-        layout: its `class_of` is not looked at.
-        block: symbols per side of a block.
-
-    Returns:
-        uint32 (ceil(h / block), ceil(w / block), classes), in the same unit, modulo 2**32.
-
-    Raises:
-        FseError: sizes that do not fit each other, or a symbol outside the alphabet.
-    """
-    if bits.dtype != np.uint32 or bits.ndim != 2 or not bits.flags.c_contiguous:
-        raise FseError("costs of symbols are not uint32 (tables, alphabet), C-contiguous")
-    if block < 1:
-        raise FseError(f"blocks of {block} symbols per side")
-    count, alphabet = bits.shape
-    contexts = layout.context.count(alphabet)
-    if planes.shape[1:] != layout.shape or tables.shape != (len(planes), layout.classes, contexts):
-        raise FseError("planes, tables and layout do not fit each other")
-    c_layout, _alive = layout._c_layout()
-    h, w = layout.shape
-    costs = np.empty((-(-h // block), -(-w // block), layout.classes), np.uint32)
-    steps = ffi.new("uint32_t[]", contexts * alphabet * layout.classes)
-    check(
-        lib.fse_class_costs(
-            c_layout, {"table_log": lib.FSE_MAX_LOG, "alphabet": alphabet, "tables": count},
-            pointer(view(tables)), len(planes), ffi.from_buffer("uint32_t[]", bits),
-            pointer(view(planes)), block, _scratch(layout), steps,
-            ffi.from_buffer("uint32_t[]", costs, require_writable=True),
-        )
-    )  # fmt: skip
-    return costs
-
-
 def _parts(run: Callable[[slice], Any], count: int, threads: int) -> list[Any]:
     """Run over consecutive parts of 0..count, one part per thread; results in order."""
     threads = max(1, min(threads, count))
@@ -236,7 +195,8 @@ def _parts(run: Callable[[slice], Any], count: int, threads: int) -> list[Any]:
         return list(pool.map(run, parts))
 
 
-def _scratch(layout: Layout) -> Any:
+def scratch(layout: Layout) -> Any:
+    """Return the scratch memory that the planes of a layout need."""
     return ffi.new("uint8_t[]", lib.fse_planes_scratch(layout.shape[1], layout.shape[0]))
 
 

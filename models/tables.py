@@ -75,15 +75,22 @@ class Prior:
         some = slice(1, None) if by_context else slice(0, 1)
         return np.ascontiguousarray(self.tables[which, :, :channels, some].transpose(1, 0, 2))
 
+    def set_for(self, quality: float) -> int:
+        """The set made for the rate point nearest to a quality in 1..100."""
+        return round((quality - 1) / 99 * (len(self.tables) - 1))
+
     @cached_property
     def bits(self) -> Lengths:
         """Code length of every rank in every table (T, R), in 1/256 bit."""
         return code_length(self.counts)
 
-    def naming_bits(self, which: int) -> Lengths:
-        """Code length of every class of set ``which`` by (west, north, class): (K, K, K)."""
-        bits = code_length(self.map_counts[which])  # (M, K)
-        return np.asarray(bits[self.contexts[which]])
+    def naming(self, which: int) -> tuple[Lengths, Bytes]:
+        """What naming a class takes in set ``which``.
+
+        Returns: code lengths uint32 (M, K), in 1/256 bit, of every class in every context; and
+            the context by the classes to the west and to the north, uint8 (K, K).
+        """
+        return code_length(self.map_counts[which]), np.ascontiguousarray(self.contexts[which])
 
 
 def code_length(counts: Ints) -> Lengths:

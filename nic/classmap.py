@@ -9,35 +9,24 @@ import nic.fse as fse
 from nic.errors import CorruptError
 from nic.models.tables import BLOCK, TABLE_LOG, Prior
 
-SWEEPS = 2  # over all blocks, when classes are chosen together
 RAMPED = 0x80  # flag of the first byte; without it the payload has two states, as in light-1
 
 Bytes = NDArray[np.uint8]
-Classes = NDArray[np.intp]
 Lengths = NDArray[np.uint32]
 
 
 def choose(ranks: Bytes, prior: Prior, which: int) -> Bytes:
     """The class map with the shortest code under set ``which`` of a prior.
 
-    The choice of every block alone comes first; then blocks change class, half of them at a
-    time like the squares of a chessboard, where that shortens their code and the naming of
-    classes together (iterated conditional modes).
+    The choice of every block alone comes first; then, in order, blocks change class where that
+    shortens their code and the naming of classes together. To do so twice would save .02 %.
 
     Args: ranks: uint8 (C, h, w) symbol ranks.
     Returns: classes uint8 (ceil(h/2), ceil(w/2)).
     """
     tables = prior.of_channels(which, len(ranks), prior.has_contexts)
     costs = class_costs(ranks, tables, prior.bits)
-    naming = prior.naming_bits(which)  # (west, north, class)
-    usual = naming.mean(axis=(0, 1)).astype(np.uint32)
-    classes = (costs + usual).argmin(axis=2)
-    squares = np.indices(classes.shape).sum(axis=0) % 2
-    for turn in range(2 * SWEEPS):
-        row, column = np.nonzero(squares == turn % 2)
-        total = costs[row, column] + _naming_costs(classes, naming, row, column)
-        classes[row, column] = total.argmin(axis=1)
-    return np.asarray(classes, np.uint8)
+    return np.asarray(fse.choose_classes(costs, *prior.naming(which)))
 
 
 def class_costs(ranks: Bytes, tables: Bytes, bits: Lengths) -> Lengths:
@@ -93,25 +82,3 @@ def bank_of(counts: bytes, width: int) -> fse.Bank:
     """The bank of normalised counts, int16 (T, width)."""
     rows = np.frombuffer(counts, np.int16).reshape(-1, width)
     return fse.Bank(fse.Table.from_normalised(row, TABLE_LOG) for row in rows)
-
-
-def _causal_neighbours(classes: Classes) -> tuple[Classes, Classes]:
-    """West and north of every block; where one is outside the other stands in, else 0."""
-    west = np.empty_like(classes)
-    west[:, 1:] = classes[:, :-1]
-    west[1:, 0] = classes[:-1, 0]
-    west[0, 0] = 0
-    return west, np.concatenate([west[:1], classes[:-1]])
-
-
-def _naming_costs(classes: Classes, naming: Lengths, row: Classes, column: Classes) -> Lengths:
-    """Code length (n, K) of naming n blocks' classes, and those of their east and south."""
-    west, north = _causal_neighbours(classes)
-    costs: Lengths = naming[west[row, column], north[row, column]]
-    inside = np.flatnonzero(column + 1 < classes.shape[1])
-    east = row[inside], column[inside] + 1
-    costs[inside] += naming[:, north[east], classes[east]].T
-    inside = np.flatnonzero(row + 1 < classes.shape[0])
-    south = row[inside] + 1, column[inside]
-    costs[inside] += naming[west[south], :, classes[south]]
-    return costs

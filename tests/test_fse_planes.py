@@ -132,6 +132,53 @@ def test_class_costs_equal_the_model(context, block):
     assert np.array_equal(fse.class_costs(symbols, tables, bits, layout, block), expected)
 
 
+def model_of_the_choice(costs, naming, pairs):
+    """What ``choose_classes`` does, written from its description."""
+    rows, columns, classes = costs.shape
+    every = [naming[context] for context in pairs.ravel()]
+    chosen = (costs + np.sum(every, axis=0, dtype=np.uint64) // len(every)).argmin(axis=2)
+
+    def context(y, x):
+        north = chosen[y - 1, x] if y else None
+        west = chosen[y, x - 1] if x else north if y else 0
+        return pairs[west, west if north is None else north]
+
+    for y, x in np.ndindex(rows, columns):
+        totals = []
+        for c in range(classes):
+            chosen[y, x] = c
+            near = [(y, x), (y, x + 1), (y + 1, x)]
+            inside = [at for at in near if at[0] < rows and at[1] < columns]
+            names = [int(naming[context(*at), chosen[at]]) for at in inside]
+            totals.append(int(costs[y, x, c]) + sum(names))
+        chosen[y, x] = np.argmin(totals)
+    return chosen
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (6, 1), (5, 7)])
+@pytest.mark.parametrize("classes", [1, 2, 9])
+def test_chosen_classes_equal_the_model(shape, classes):
+    rng = np.random.default_rng(classes)
+    for contexts in (1, 4):
+        costs = rng.integers(0, 900, (*shape, classes), np.uint32)
+        naming = rng.integers(0, 900, (contexts, classes), np.uint32)
+        pairs = rng.integers(0, contexts, (classes, classes), np.uint8)
+        chosen = fse.choose_classes(costs, naming, pairs)
+        assert np.array_equal(chosen, model_of_the_choice(costs, naming, pairs))
+
+
+@pytest.mark.parametrize("fault", ["costs", "axes", "naming", "pairs", "context", "classes"])
+def test_choices_that_do_not_fit_are_refused(fault):
+    classes = 257 if fault == "classes" else 3
+    costs = np.zeros((2, 2, classes), np.int32 if fault == "costs" else np.uint32)
+    naming = np.zeros((2, 4 if fault == "naming" else classes), np.uint32)
+    pairs = np.full(
+        (classes, 2 if fault == "pairs" else classes), fault == "context" and 2, np.uint8
+    )
+    with pytest.raises(FseError):
+        fse.choose_classes(costs[0] if fault == "axes" else costs, naming, pairs)
+
+
 # ---- Bytes that must be refused ---------------------------------------------------------------
 
 
