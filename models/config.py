@@ -27,8 +27,8 @@ class TransformConfig(_Section):
     latents: int = 80
     width: int = 96  # of the blocks at latent resolution
     expansion: int = 2  # hidden width of a block, as a multiple of its width
-    analysis_blocks: int = 7
-    synthesis_blocks: int = 7
+    analysis_blocks: int = 9
+    synthesis_blocks: int = 10
     half_width: int = 24  # of the blocks at half picture resolution
     half_blocks: int = 1
 
@@ -59,6 +59,7 @@ class TrainingConfig(_Section):
     patch: int = 128  # pixels, square
     learning_rate: float = 5e-4
     final_learning_rate: float = 5e-6
+    warm_up: int = 0  # steps at the start, in which the rate rises to ``learning_rate``
     decay_from: float = 0.3
     ema: float = 0.999
     prefixes: tuple[int, ...] = (16, 32, 64)
@@ -129,7 +130,11 @@ class DcnConfig:
 
 def load_config(path: Path) -> ModelConfig | DcnConfig:
     """Read a TOML config. Raises OSError, tomllib.TOMLDecodeError or ValueError."""
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return config_of(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def config_of(table: Mapping[str, Any]) -> ModelConfig | DcnConfig:
+    """Build from a TOML or JSON table. Raises ValueError."""
     if table.get("family") == "dcn":
         return DcnConfig.from_table(table)
     return ModelConfig.from_table(table)

@@ -17,6 +17,7 @@ from nic.errors import UsageError
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm"}
 # The Kodak suite: the start of the SHA-256 of each picture's three histograms (see ``is_kodak``).
 KODAK_SIZE = {512, 768}
+KODAK_REFUSED = "a picture of the Kodak suite, which models are measured on"
 # fmt: off
 KODAK = frozenset((
     "cd4ae3f3129b7182", "19f8c2b0c8cc69cc", "55b686522077daf5", "b030df833c91e05c",
@@ -40,7 +41,7 @@ def load_pictures(root: Path, smallest: int) -> list[NDArray[np.uint8]]:
     if not pictures:
         raise UsageError(f"{root}: no picture of at least {smallest} pixels a side")
     if any(map(is_kodak, pictures)):
-        raise UsageError(f"{root}: a picture of the Kodak suite, which models are measured on")
+        raise UsageError(f"{root}: {KODAK_REFUSED}")
     return pictures
 
 

@@ -58,6 +58,24 @@ def synthesis(latents: int) -> keras.Model:
     return keras.Model(symbols, Clip(name="clip")(x), name="synthesis")
 
 
+def tradeoff(latents: int) -> float:
+    """Lambda at which lambda * 255^2 * MSE + bpp is ``SoftRateDistortion.objective``, scaled."""
+    return BATCH_VALUES / 2 / (RATE_WEIGHT * STRIDE**2 / latents) / 255**2
+
+
+def macs_per_pixel(model: keras.Model) -> float:
+    """Multiply-accumulates per picture pixel of a transform built by this module."""
+    # Pixels a side of what each convolution gives, by its name in either transform.
+    given = {"latents": STRIDE, "embed": STRIDE, "quarter": 4, "pixels": 2}
+    given["half"] = 2 if model.name == "analysis" else 4
+    total = 0.0
+    for layer in model.layers:
+        if isinstance(layer, layers.Conv2D):
+            side = given.get(layer.name, 4)  # blocks are at a quarter of the resolution
+            total += float(np.prod(layer.kernel.shape)) / side**2
+    return total
+
+
 def _convolution(
     x: keras.KerasTensor, filters: int, size: int, name: str, strides: int = 1
 ) -> keras.KerasTensor:
@@ -140,7 +158,7 @@ class SoftRateDistortion(keras.Model):
     """
 
     def __init__(self, latents: int, gamma: float = GAMMA) -> None:
-        super().__init__(name=f"dcn_{latents}")
+        super().__init__(name=f"dcn_{latents}", dtype="float32")
         self.latents = latents
         self.analysis = analysis(latents)
         self.synthesis = synthesis(latents)

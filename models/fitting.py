@@ -17,7 +17,7 @@ RANKS = 32
 ROUNDS = 20  # of classes and tables in turn
 TABLES = 64
 WHOLE = 12  # of them: only for the last class, which must be able to code any symbol
-CONTEXTS = 16  # tables for the class map, per set
+PER_MAP_TABLE = 2  # classes, for each table of the class map in a set
 RARE = 2.0**-15  # below this probability a symbol gets no cell, but in whole tables
 
 Planes = Sequence[Bytes]  # per picture: uint8 ranks (C, h, w)
@@ -167,8 +167,9 @@ def _fit_contexts(maps: list[Bytes], count: int) -> tuple[Ints, Bytes]:
     for classes in maps:
         np.add.at(total, (classes[1:, :-1], classes[:-1, 1:], classes[1:, 1:]), 1)
     flat = total.reshape(-1, count)
-    assigned = cluster(flat + total.mean(axis=(0, 1)) * 0.01, CONTEXTS)
-    rows = [_normalise(flat[assigned == t].sum(axis=0), True) for t in range(CONTEXTS)]
+    tables = max(1, count // PER_MAP_TABLE)
+    assigned = cluster(flat + total.mean(axis=(0, 1)) * 0.01, tables)
+    rows = [_normalise(flat[assigned == t].sum(axis=0), True) for t in range(tables)]
     return np.stack(rows), assigned.reshape(count, count).astype(np.uint8)
 
 

@@ -1,5 +1,7 @@
 """The default analysis and synthesis transforms, and their start as an 8x8 DCT codec."""
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers, ops
@@ -10,15 +12,53 @@ from nic.models.config import STRIDE, TransformConfig
 QUARTER = 4  # depth-to-space factor from latent to half resolution
 HALF = 2  # ... and from half to full resolution
 RGB = 3
+FULL = "float32"  # precision
+
+
+class Depthwise(layers.DepthwiseConv2D):
+    """A 3x3 depthwise convolution; on JAX a sum of shifted products.
+
+    The compiler makes one pass over memory of it. As a convolution of as many groups as channels
+    it made training a tiny network on a CPU take half as long again.
+    """
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """(B, h, w, D) -> the same shape."""
+        if keras.backend.backend() != "jax":
+            return super().call(x)
+        h, w = x.shape[1:3]
+        padded = ops.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        total = self.bias
+        for i in range(3):
+            for j in range(3):
+                total = total + padded[:, i : i + h, j : j + w] * self.kernel[i, j, :, 0]
+        return total
+
+
+class Pointwise(layers.Conv2D):
+    """A 1x1 convolution; on JAX a matrix product, which is 4 % faster in training on a GPU."""
+
+    def __init__(self, filters: int, **options: Any) -> None:
+        super().__init__(filters, 1, **options)
+
+    def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
+        """(B, h, w, D) -> (B, h, w, ``filters``)."""
+        if keras.backend.backend() != "jax":
+            return super().call(x)
+        return self.activation(ops.matmul(x, self.kernel[0, 0]) + self.bias)
 
 
 def _block(x: keras.KerasTensor, width: int, expansion: int, name: str) -> keras.KerasTensor:
-    """Depthwise 3x3, pointwise with ReLU, pointwise, skip; starts near the identity."""
+    """Depthwise 3x3, pointwise with ReLU, pointwise, skip; starts near the identity.
+
+    Keras's precision is that of the branch. What it is added to, from the picture to the latents
+    and back, is in float32 always: a latent of 200 steps has to come out to a part of one.
+    """
     near_zero = keras.initializers.VarianceScaling(0.02)
-    y = layers.DepthwiseConv2D(3, padding="same", name=f"{name}_depthwise")(x)
-    y = layers.Conv2D(width * expansion, 1, activation="relu", name=f"{name}_expand")(y)
-    y = layers.Conv2D(width, 1, kernel_initializer=near_zero, name=f"{name}_project")(y)
-    return layers.Add(name=f"{name}_skip")([x, y])
+    y = Depthwise(3, padding="same", name=f"{name}_depthwise", dtype=FULL)(x)
+    y = Pointwise(width * expansion, activation="relu", name=f"{name}_expand")(y)
+    y = Pointwise(width, kernel_initializer=near_zero, name=f"{name}_project")(y)
+    return layers.Add(name=f"{name}_skip", dtype=FULL)([x, y])
 
 
 def analysis(config: TransformConfig) -> keras.Model:
@@ -27,11 +67,13 @@ def analysis(config: TransformConfig) -> keras.Model:
     H and W must be multiples of 8. Latents are unscaled: the gain of a quality comes after.
     """
     picture = keras.Input((None, None, RGB), name="picture")
-    x = layers.Rescaling(1.0, offset=-0.5, name="centre")(picture)  # (B, H, W, 3)
-    x = layers.Conv2D(config.width, STRIDE, strides=STRIDE, name="patches")(x)  # (B, h, w, D)
+    x = layers.Rescaling(1.0, offset=-0.5, name="centre", dtype=FULL)(picture)  # (B, H, W, 3)
+    x = layers.Conv2D(config.width, STRIDE, strides=STRIDE, name="patches", dtype=FULL)(
+        x
+    )  # (B, h, w, D)
     for i in range(config.analysis_blocks):
         x = _block(x, config.width, config.expansion, f"block{i}")
-    latents = layers.Conv2D(config.latents, 1, name="latents")(x)  # (B, h, w, C)
+    latents = layers.Conv2D(config.latents, 1, name="latents", dtype=FULL)(x)  # (B, h, w, C)
     return keras.Model(picture, latents, name="analysis")
 
 
@@ -39,16 +81,16 @@ def synthesis(config: TransformConfig) -> keras.Model:
     """The synthesis transform: latents (B, h, w, C) -> pictures (B, 8h, 8w, 3), unclipped."""
     half = config.half_width
     latents = keras.Input((None, None, config.latents), name="latents")
-    x = layers.Conv2D(config.width, 1, name="embed")(latents)  # (B, h, w, D)
+    x = layers.Conv2D(config.width, 1, name="embed", dtype=FULL)(latents)  # (B, h, w, D)
     for i in range(config.synthesis_blocks):
         x = _block(x, config.width, config.expansion, f"block{i}")
-    x = layers.Conv2D(half * QUARTER**2, 1, name="patches")(x)
+    x = layers.Conv2D(half * QUARTER**2, 1, name="patches", dtype=FULL)(x)
     x = ops.depth_to_space(x, QUARTER)  # (B, 4h, 4w, half)
     for i in range(config.half_blocks):
         x = _block(x, half, config.expansion, f"half_block{i}")
-    x = layers.Conv2D(RGB * HALF**2, 3, padding="same", name="pixels")(x)
+    x = layers.Conv2D(RGB * HALF**2, 3, padding="same", name="pixels", dtype=FULL)(x)
     x = ops.depth_to_space(x, HALF)  # (B, 8h, 8w, 3)
-    picture = layers.Rescaling(1.0, offset=0.5, name="uncentre")(x)
+    picture = layers.Rescaling(1.0, offset=0.5, name="uncentre", dtype=FULL)(x)
     return keras.Model(latents, picture, name="synthesis")
 
 

@@ -28,7 +28,7 @@ class ClassPrior(keras.layers.Layer):
     """
 
     def __init__(self, config: RateConfig, deviation: NDArray[np.float64]) -> None:
-        super().__init__(name="prior")
+        super().__init__(name="prior", dtype="float32")
         self.config = config
         levels, channels = deviation.shape
         spread = np.linspace(-3.0, 1.2, config.classes)[:, None, None]

@@ -2,12 +2,12 @@
 
 The same network serves every rate: latents are multiplied by a gain per (rate point,
 channel), geometrically interpolated in between. Rate is counted on additive uniform noise,
-distortion on straight-through rounding with the codebook's clipping and the prediction of
-the DC-like channels.
+distortion on straight-through rounding, and the DC-like channels are predicted for both. Nothing
+is clipped to the codebook: the few values beyond it are coded as their excess.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -26,12 +26,25 @@ GAIN_SPEED = 4.0  # log gains move this much faster than weights at the same lea
 DCT_STEP = 26.0
 
 
+class Batch(NamedTuple):
+    """One step's patches, as places in the pictures, and what goes with them."""
+
+    places: NDArray[np.int32]  # (B, 3), see Pictures.places
+    rest: dict[str, NDArray[np.float32]]  # further inputs of the model
+    target: NDArray[np.float32]  # (B, 1), the first argument of its loss
+
+    def inputs(self, pixels: keras.KerasTensor, size: int) -> Any:
+        """What the model takes: the patches of ``pixels``, and the rest if there is any."""
+        picture = cut(pixels, self.places, size)
+        return {"picture": picture, **self.rest} if self.rest else picture
+
+
 class RateDistortion(keras.Model):
     """Both transforms, the gains and the prior; maps a batch to its rate and distortion."""
 
     def __init__(self, config: ModelConfig, sample: NDArray[np.uint8]) -> None:
         """``sample``: uint8 (B, H, W, 3) training patches for the DCT start."""
-        super().__init__(name=config.name)
+        super().__init__(name=config.name, dtype="float32")
         self.config = config
         self.analysis = networks.analysis(config.transform)
         self.synthesis = networks.synthesis(config.transform)
@@ -63,7 +76,7 @@ class RateDistortion(keras.Model):
         scaled = self.analysis(picture) * self._per_channel(self.log_gain, level) * kept
         rounded = scaled + ops.stop_gradient(ops.round(scaled) - scaled)
         prediction = median_edge(rounded) * ops.convert_to_tensor(self.predicted)
-        symbols = ops.clip(rounded - prediction, *CODEBOOK)
+        symbols = rounded - prediction
         noise = keras.random.uniform(ops.shape(scaled), -0.5, 0.5, seed=self.noise)
         bits = self.prior(scaled + noise - prediction, symbols, level, mask)
         decoded = (symbols + prediction) * self._per_channel(self.log_step, level) * kept
@@ -147,14 +160,12 @@ def loss(lambdas: keras.KerasTensor, rate_distortion: keras.KerasTensor) -> kera
     return ops.mean((weight * 255**2 * mse + bpp) / ops.sqrt(weight))
 
 
-def batches(
-    config: ModelConfig, pictures: list[NDArray[np.uint8]], rng: np.random.Generator
-) -> Iterator[tuple[dict[str, NDArray[Any]], NDArray[np.float32]]]:
-    """Endless (inputs, lambdas) for ``RateDistortion`` from uint8 (H, W, 3) pictures."""
+def batches(config: ModelConfig, pictures: "Pictures", rng: np.random.Generator) -> Iterator[Batch]:
+    """Endless batches for ``RateDistortion``; the target is each patch's lambda."""
     train, levels = config.training, len(config.rate.lambdas)
     channels = config.transform.latents
     while True:
-        picture = _patches(train, pictures, rng)
+        places = pictures.places(train.batch, train.patch, rng)
         at = np.clip(rng.uniform(-0.5, levels - 0.5, train.batch), 0, levels - 1)
         level = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(levels)))
         mask = np.ones((train.batch, channels), "float32")
@@ -162,40 +173,54 @@ def batches(
             if rng.random() < train.prefix_share:
                 mask[i, rng.choice(train.prefixes) :] = 0
         lambdas = np.exp(level @ np.log(config.rate.lambdas))[:, None]
-        inputs = {
-            "picture": picture,
-            "level": level.astype("float32"),
-            "mask": mask,
-        }
-        yield inputs, lambdas.astype("float32")
+        rest = {"level": level.astype("float32"), "mask": mask}
+        yield Batch(places, rest, lambdas.astype("float32"))
 
 
 def plain_batches(
-    config: TrainingConfig, pictures: list[NDArray[np.uint8]], rng: np.random.Generator
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-    """Endless (patches, zeros) for a model that knows its loss without targets."""
+    config: TrainingConfig, pictures: "Pictures", rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Endless batches of patches alone, for a model that knows its loss without targets."""
     while True:
-        yield _patches(config, pictures, rng), np.zeros((config.batch, 1), "float32")
+        places = pictures.places(config.batch, config.patch, rng)
+        yield Batch(places, {}, np.zeros((config.batch, 1), "float32"))
 
 
-def _patches(
-    config: TrainingConfig, pictures: list[NDArray[np.uint8]], rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """A batch of random crops, float32 (B, H, W, 3) in [0, 1]."""
-    crops = np.stack([_crop(pictures, config.patch, rng) for _ in range(config.batch)])
-    return crops.astype(np.float32) / np.float32(255)
+class Pictures:
+    """Training pictures in the memory of the device, where patches are cut out of them."""
+
+    def __init__(self, pictures: list[NDArray[np.uint8]]) -> None:
+        """``pictures``: uint8 (H, W, 3) each, less than 2^31 pixels together."""
+        self._shapes = np.array([picture.shape[:2] for picture in pictures])
+        self._starts = np.cumsum([0, *self._shapes.prod(axis=1)])
+        if self._starts[-1] >= 2**31:
+            raise ValueError(f"{self._starts[-1]} pixels are more than an index can name")
+        flat = np.concatenate([picture.reshape(-1, 3) for picture in pictures])
+        self.pixels = ops.convert_to_tensor(flat)  # (N, 3)
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return len(self._shapes)
+
+    def places(self, count: int, size: int, rng: np.random.Generator) -> NDArray[np.int32]:
+        """Places of random crops, mirrored or transposed at random.
+
+        Returns int32 (B, 3): the index of a crop's first pixel, and the distance to the next
+        one down and across.
+        """
+        chosen = rng.integers(len(self), size=count)
+        height, width = self._shapes[chosen].T
+        y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
+        mirrored, transposed = rng.random((2, count)) < 0.5
+        x = np.where(mirrored, x + size - 1, x)  # from its last column back
+        across = np.where(mirrored, -1, 1)
+        down, across = np.where(transposed, (across, width), (width, across))
+        return np.stack([self._starts[chosen] + y * width + x, down, across], 1).astype(np.int32)
 
 
-def _crop(
-    pictures: list[NDArray[np.uint8]], size: int, rng: np.random.Generator
-) -> NDArray[np.uint8]:
-    """A random crop, mirrored or transposed at random."""
-    picture = pictures[rng.integers(len(pictures))]
-    y = rng.integers(picture.shape[0] - size + 1)
-    x = rng.integers(picture.shape[1] - size + 1)
-    crop = picture[y : y + size, x : x + size]
-    if rng.random() < 0.5:
-        crop = crop[:, ::-1]
-    if rng.random() < 0.5:
-        crop = crop.transpose(1, 0, 2)
-    return crop
+def cut(pixels: keras.KerasTensor, places: keras.KerasTensor, size: int) -> keras.KerasTensor:
+    """Patches float32 (B, S, S, 3) in [0, 1], from uint8 (N, 3) and ``Pictures.places``."""
+    along = np.arange(size, dtype="int32")
+    rows = places[:, :1] + places[:, 1:2] * along  # (B, S)
+    at = rows[:, :, None] + (places[:, 2:] * along)[:, None]  # (B, S, S)
+    return ops.cast(ops.take(pixels, at, axis=0), "float32") / 255

@@ -17,15 +17,16 @@ import click
 from evaluate import QUALITIES, measure, nic_coder, pictures_of
 from train import checkpoint_state  # the script beside this one, which owns the checkpoint
 
-from nic.models import cards, zoo
-from nic.models.config import ModelConfig
+from nic.models import cards, dcn, zoo
+from nic.models import networks as light
+from nic.models.config import config_of
 from nic.models.export import load_networks
-from nic.models.networks import macs_per_pixel
 from nic.pipeline import Codec
 
 
 def networks(model: zoo.Model) -> dict[str, dict[str, Any]]:
     """Parameters and cost of both transforms."""
+    macs_per_pixel = (dcn if model.is_reference else light).macs_per_pixel
     both = dict(zip(("analysis", "synthesis"), load_networks(model), strict=True))
     return {
         "parameters": {name: network.count_params() for name, network in both.items()},
@@ -59,7 +60,7 @@ def main(
 def measured(model: zoo.Model, run: Path, kodak: Path, data: str, hardware: str) -> dict[str, Any]:
     """What card.json says."""
     state = checkpoint_state(run / "checkpoint.npz")
-    config = ModelConfig.from_table(state["config"])
+    config = config_of(state["config"])
     training = {
         "data": data,
         "hardware": hardware,
@@ -69,7 +70,8 @@ def measured(model: zoo.Model, run: Path, kodak: Path, data: str, hardware: str)
         f"{config.training.patch} pixels",
     }
     codec = Codec(f"{model.name}-{model.version}")
-    rows = measure(nic_coder(codec, None), pictures_of(kodak, None), QUALITIES)
+    qualities = (model.default_quality,) if model.is_reference else QUALITIES
+    rows = measure(nic_coder(codec, None), pictures_of(kodak, None), qualities)
     return {"licence": "MIT", **networks(model), "training": training, "kodak": rows}
 
 

@@ -30,14 +30,14 @@ Coder = Callable[[Any, float], tuple[int, Any]]
 Rows = list[dict[str, float]]
 
 
-def nic_coder(codec: Codec, channels: int | None) -> Coder:
+def nic_coder(codec: Codec, channels: int | None, refinement: int = 0) -> Coder:
     """Pixels and quality -> bytes of the file, and the pixels decoded from those bytes."""
     latents: dict[int, Any] = {}  # the analysis is the same for every quality
 
     def code(pixels: Any, quality: float) -> tuple[int, Any]:
-        if id(pixels) not in latents:
+        if refinement or id(pixels) not in latents:
             latents.clear()
-            latents[id(pixels)] = codec.encode(pixels, channels=channels)
+            latents[id(pixels)] = codec.encode(pixels, quality, channels, refinement=refinement)
         file = io.BytesIO()
         write_record(file, codec.forward(latents[id(pixels)], Stage.PACKED, quality))
         size = file.tell()
@@ -99,15 +99,17 @@ def show(title: str, rows: Rows) -> None:
 @click.option("--model", default="light", show_default=True)
 @click.option("--backend", default="auto", show_default=True)
 @click.option("--channels", type=int)
+@click.option("--refine", "refinement", type=int, default=0, help="Steps, as of nic compress.")
 @click.option("--crop", type=int, help="Side of centre crops, in pixels.")
 @click.option("--jpeg", is_flag=True, help="Measure JPEG 4:2:0 too.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write the rows here.")
 def main(
     folder: Path, qualities: tuple[float, ...], model: str, backend: Any,
-    channels: int | None, crop: int | None, jpeg: bool, out: Path | None,
+    channels: int | None, refinement: int, crop: int | None, jpeg: bool, out: Path | None,
 ) -> None:  # fmt: skip
     pictures = pictures_of(folder, crop)
-    results = {model: measure(nic_coder(Codec(model, backend), channels), pictures, qualities)}
+    coder = nic_coder(Codec(model, backend), channels, refinement)
+    results = {model: measure(coder, pictures, qualities)}
     if jpeg:
         results["jpeg 4:2:0"] = measure(jpeg_coder, pictures, JPEG_QUALITIES)
     for name, rows in results.items():

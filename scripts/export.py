@@ -4,7 +4,8 @@
     scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-5
 
 The version is the number at the end of the folder's name. The prior is fitted to symbols of
---pictures training pictures. Needs the TensorFlow backend.
+--pictures training pictures; its --classes need not be as many as the run was trained with. The
+reference family has none. Needs the TensorFlow backend.
 """
 
 import os
@@ -23,7 +24,8 @@ from nic.encode import encode
 from nic.entropy import to_ranks
 from nic.models import backend, zoo
 from nic.models.data import load_pictures
-from nic.models.export import add_prior, export
+from nic.models.dcn import SoftRateDistortion
+from nic.models.export import add_prior, export, export_reference
 from nic.models.fitting import fit
 from nic.quantize import quantize
 
@@ -42,15 +44,20 @@ def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
 @click.option("--pictures", type=int, default=400, show_default=True)
-def main(run_path: Path, data: Path, folder: Path, pictures: int) -> None:
+@click.option("--classes", type=click.IntRange(8, 64), default=64, show_default=True)
+def main(run_path: Path, data: Path, folder: Path, pictures: int, classes: int) -> None:
     model = averaged(run_path / "checkpoint.npz")
+    name, _, version = folder.name.rpartition("-")
+    if isinstance(model, SoftRateDistortion):
+        export_reference(model, folder, name, int(version))
+        return
     config = model.config
-    export(model, folder, version=int(folder.name.rpartition("-")[2]))
+    export(model, folder, int(version))
     chosen = load_pictures(data, config.training.patch)
     rng = np.random.default_rng(config.training.seed)
     sample = [chosen[i] for i in rng.choice(len(chosen), min(pictures, len(chosen)), False)]
     ranks = symbol_ranks(zoo.from_folder(folder), sample)
-    add_prior(folder, fit(ranks, config.rate.classes, fse.energy_contexts, classmap.class_costs))
+    add_prior(folder, fit(ranks, classes, fse.energy_contexts, classmap.class_costs))
 
 
 if __name__ == "__main__":

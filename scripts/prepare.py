@@ -39,9 +39,10 @@ from PIL import Image
 
 from nic import picture
 from nic.errors import CorruptError, NicError, UsageError
-from nic.models.data import SUFFIXES, is_kodak
+from nic.models.data import KODAK_REFUSED, SUFFIXES, is_kodak
+from nic.strips import as_rgb
 
-KODAK_NAME = re.compile(r"kodim(0[1-9]|1\d|2[0-4])(?!\d)", re.IGNORECASE)
+KODAK_NAME = re.compile(r"kodim(0[1-9]|1\d|2[0-4])", re.IGNORECASE)
 LOSSY = ("JPEG", "MPO")
 
 
@@ -69,7 +70,7 @@ def sources(folders: tuple[Path, ...], seed: int) -> list[tuple[Path, str]]:
         raise UsageError("no pictures in " + ", ".join(map(str, folders)))
     for path, _ in found:
         if KODAK_NAME.fullmatch(path.stem):
-            raise UsageError(f"{path}: a picture of the Kodak suite, which models are measured on")
+            raise UsageError(f"{path}: {KODAK_REFUSED}")
     return [found[i] for i in np.random.default_rng(seed).permutation(len(found))]
 
 
@@ -113,13 +114,11 @@ def boxes(height: int, width: int, plan: Plan, rng: np.random.Generator) -> list
 def crops(data: bytes, plan: Plan) -> Iterator[tuple[dict[str, Any], Any]]:
     """What the manifest says of each crop of a picture file, and its pixels uint8 (H, W, 3).
 
-    Raises NicError when it cannot be read, UsageError when it is one of Kodak's.
+    Raises NicError when it cannot be read, FatalError when it is one of Kodak's.
     """
-    pixels = picture.flattened(picture.read(data, keep="none"))
-    if pixels.ndim == 2:
-        pixels = np.repeat(pixels[..., None], 3, axis=2)
+    pixels = as_rgb(picture.flattened(picture.read(data, keep="none")))
     if is_kodak(pixels):
-        raise KodakError("a picture of the Kodak suite, which models are measured on")
+        raise FatalError(KODAK_REFUSED)
     factor = plan.lossy_factor if was_lossy(data) else plan.factor
     pixels = reduced(pixels, factor)
     if min(pixels.shape[:2]) < plan.smallest:
@@ -131,8 +130,8 @@ def crops(data: bytes, plan: Plan) -> Iterator[tuple[dict[str, Any], Any]]:
         yield facts, pixels[top : top + height, left : left + width]
 
 
-class KodakError(UsageError):
-    """A picture that no model may be trained on."""
+class FatalError(UsageError):
+    """A picture for which there cannot be any shards, instead of shards without it."""
 
 
 @dataclass
@@ -153,7 +152,7 @@ class Shards:
         Image.fromarray(pixels).save(file, "WEBP", lossless=True, method=4)
         data, name = file.getvalue(), f"{len(self.pictures):06d}.webp"
         if _tar_size([data]) > self.limit:
-            raise UsageError(f"a crop has {len(data)} bytes; give a larger --shard-size")
+            raise FatalError(f"a crop has {len(data)} bytes; give a larger --shard-size")
         if _tar_size([*(data for _, data in self._waiting), data]) > self.limit:
             self.close()
         self._waiting.append((name, data))
@@ -201,9 +200,9 @@ def prepare(found: list[tuple[Path, str]], plan: Plan, shards: Shards) -> dict[s
                 shards.add({"source": name, **facts}, pixels)
             if len(shards.pictures) == before:
                 left_out["small"].append(name)
-        except KodakError as error:
+        except FatalError as error:
             raise UsageError(f"{path}: {error}") from error
-        except (OSError, CorruptError) as error:
+        except (OSError, NicError) as error:
             left_out["unreadable"].append(name)
             click.echo(f"prepare.py: {path}: {error}; skipped", err=True)
         _progress(i + 1, len(found), shards)

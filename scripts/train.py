@@ -19,6 +19,7 @@ import os
 import sys
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +30,19 @@ import keras
 import numpy as np
 
 from nic.models import dcn, training
-from nic.models.config import DcnConfig, ModelConfig, TrainingConfig, load_config
+from nic.models.config import DcnConfig, ModelConfig, TrainingConfig, config_of, load_config
 from nic.models.data import load_pictures
 
 SAMPLE = 256  # patches that the DCT start is measured on
+AT_ONCE = 50  # steps that JAX makes one program of
 
 
 class Run:
     """A model in training, with everything that its checkpoint holds."""
 
-    def __init__(self, config: ModelConfig | DcnConfig, pictures: list[Any]) -> None:
+    def __init__(self, config: ModelConfig | DcnConfig, found: list[Any]) -> None:
+        """``found``: uint8 (H, W, 3) pictures."""
+        pictures = training.Pictures(found)
         keras.utils.set_random_seed(config.training.seed)
         self.config = config
         self.rng = np.random.default_rng(config.training.seed)
@@ -49,8 +53,9 @@ class Run:
             loss = self.model.objective
         else:
             feed = training.batches(config, pictures, self.rng)
-            sample = [next(feed)[0]["picture"] for _ in range(SAMPLE // config.training.batch)]
-            patches = np.round(np.concatenate(sample) * 255).astype("uint8")
+            places = pictures.places(SAMPLE, config.training.patch, self.rng)
+            sample = training.cut(pictures.pixels, places, config.training.patch)
+            patches = np.round(keras.ops.convert_to_numpy(sample) * 255).astype("uint8")
             self.model = training.RateDistortion(config, patches)
             loss = training.loss
         self.optimizer = keras.optimizers.Adam(
@@ -60,10 +65,32 @@ class Run:
         self.model.compile(
             optimizer=self.optimizer, loss=loss, metrics=[_bpp, _mse], jit_compile=False
         )
-        self.feed = feed
-        self.model(next(feed)[0])
+        self.feed, self.pixels = feed, pictures.pixels
+        self.model(self.inputs(next(feed)))
         self.optimizer.build(self.model.trainable_variables)
         self.step, self.seconds = 0, 0.0
+        self.advance, self.at_once = self._one_by_one, 1
+        if keras.backend.backend() == "jax":
+            self.advance, self.at_once = self._compiled(), AT_ONCE
+
+    def inputs(self, batch: training.Batch) -> Any:
+        """What the model takes of a batch."""
+        return batch.inputs(self.pixels, self.config.training.patch)
+
+    def _one_by_one(self, batches: list[training.Batch], rates: list[float]) -> Any:
+        """Train on each batch at its learning rate: loss, bpp and mse of each (N, 3)."""
+        results = []
+        for batch, rate in zip(batches, rates, strict=True):
+            self.optimizer.learning_rate.assign(rate)
+            self.model.reset_metrics()
+            results.append(self.model.train_on_batch(self.inputs(batch), batch.target))
+        return np.array(results)
+
+    def _compiled(self) -> Any:
+        """The same as one program of JAX's."""
+        from nic.models.compiled import Steps
+
+        return partial(Steps(self.model, self.config.training.patch), self.pixels)
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.model.variables, *self.optimizer.variables]
@@ -103,9 +130,9 @@ def checkpoint_state(path: Path) -> dict[str, Any]:
     return state
 
 
-def averaged(path: Path) -> training.RateDistortion:
+def averaged(path: Path) -> Any:
     """The model of a checkpoint, of whatever configuration, with its averaged weights."""
-    config = ModelConfig.from_table(checkpoint_state(path)["config"])
+    config = config_of(checkpoint_state(path)["config"])
     size = config.training.patch
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
     run = Run(config, [noise])  # the start, measured on it, is overwritten by the checkpoint
@@ -119,54 +146,69 @@ def _bpp(_: Any, rate_distortion: Any) -> Any:
 
 
 def _mse(_: Any, rate_distortion: Any) -> Any:
-    return keras.ops.mean(rate_distortion[:, 1]) * 255**2
+    return keras.ops.mean(rate_distortion[:, 1])
 
 
-def learning_rate(config: TrainingConfig, progress: float, epochs: float = 0.0) -> float:
+def learning_rate(
+    config: TrainingConfig, progress: float, epochs: float = 0.0, step: int = sys.maxsize
+) -> float:
     """Constant until ``decay_from``, then a half cosine down to the final rate.
 
-    Or halved every ``halve_every`` epochs, whatever the budget.
+    Or halved every ``halve_every`` epochs, whatever the budget. The first ``warm_up`` steps rise
+    to it.
     """
+    warmth = min(1.0, (step + 1) / config.warm_up) if config.warm_up else 1.0
     if config.halve_every:
-        return config.learning_rate / 2 ** (epochs // config.halve_every)
+        return warmth * config.learning_rate / 2 ** (epochs // config.halve_every)
     decay = min(1.0, max(0.0, progress - config.decay_from) / (1 - config.decay_from))
     high, low = config.learning_rate, config.final_learning_rate
-    return low + (high - low) * (1 + math.cos(math.pi * decay)) / 2
+    return warmth * (low + (high - low) * (1 + math.cos(math.pi * decay)) / 2)
 
 
 def train(run: Run, out: Path, minutes: float, steps: int, report: int, save: float) -> None:
     """Train until the budget is spent; checkpoint every ``save`` minutes and at the end."""
-    metrics = (out / "metrics.jsonl").open("a")
+    config = run.config.training
     saved = reported = run.seconds
-    while run.step < steps and run.seconds < 60 * minutes:
-        begun = time.monotonic()
-        progress = max(run.step / steps, run.seconds / (60 * minutes))
-        epochs = run.step / run.epoch
-        run.optimizer.learning_rate.assign(learning_rate(run.config.training, progress, epochs))
-        inputs, target = next(run.feed)
-        logs = run.model.train_on_batch(inputs, target, return_dict=True)
-        run.step += 1
-        run.seconds += time.monotonic() - begun
-        if run.step % report == 0:
-            rate = report * run.config.training.batch / (run.seconds - reported)
-            reported = run.seconds
-            left = run.seconds * (1 / progress - 1) / 60 if progress else float("inf")
-            line = {"step": run.step, "minutes": run.seconds / 60, "patches_per_s": rate}
-            line |= {k.removeprefix("_"): float(v) for k, v in logs.items()}
-            line["lr"] = float(run.optimizer.learning_rate)
-            metrics.write(json.dumps(line) + "\n")
-            metrics.flush()
-            print(
-                f"step {run.step}  loss {line['loss']:.3f}  {line['bpp']:.3f} bpp  "
-                f"mse {line['mse']:.1f}  {rate:.0f} patches/s  {left:.0f} min left",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
-            run.model.reset_metrics()
-        if run.seconds - saved > 60 * save:
-            saved = run.seconds
-            run.save(out / "checkpoint.npz")
+    results: list[Any] = []
+    with (out / "metrics.jsonl").open("a") as metrics:
+        while run.step < steps and run.seconds < 60 * minutes:
+            begun = time.monotonic()
+            # Either so many steps or one, as each number of them is compiled by itself.
+            whole = run.step % run.at_once == 0 and run.step + run.at_once <= steps
+            ahead = range(run.step, run.step + (run.at_once if whole else 1))
+            spent = run.seconds / (60 * minutes)
+            rates = [
+                learning_rate(config, max(step / steps, spent), step / run.epoch, step)
+                for step in ahead
+            ]
+            results += list(run.advance([next(run.feed) for _ in ahead], rates))
+            run.step += len(ahead)
+            run.seconds += time.monotonic() - begun
+            if len(results) >= report:
+                progress = max(run.step / steps, run.seconds / (60 * minutes))
+                loss, bpp, mse = np.mean(results, axis=0)
+                line = {
+                    "step": run.step,
+                    "minutes": run.seconds / 60,
+                    "patches_per_s": len(results) * config.batch / (run.seconds - reported),
+                    "loss": float(loss),
+                    "bpp": float(bpp),
+                    "mse": float(mse) * 255**2,
+                    "lr": rates[-1],
+                }
+                results, reported = [], run.seconds
+                metrics.write(json.dumps(line) + "\n")
+                metrics.flush()
+                print(
+                    f"step {run.step}  loss {loss:.3f}  {bpp:.3f} bpp  mse {line['mse']:.1f}  "
+                    f"{line['patches_per_s']:.0f} patches/s  "
+                    f"{run.seconds * (1 / progress - 1) / 60:.0f} min left",
+                    file=sys.stderr, flush=True,
+                )  # fmt: skip
+            if run.seconds - saved > 60 * save:
+                saved = run.seconds
+                run.save(out / "checkpoint.npz")
     run.save(out / "checkpoint.npz")
-    metrics.close()
 
 
 @click.command(help=__doc__)
@@ -181,16 +223,19 @@ def train(run: Run, out: Path, minutes: float, steps: int, report: int, save: fl
 @click.option("--minutes", type=float, default=math.inf, help="Budget of training time.")
 @click.option("--steps", type=int, default=sys.maxsize, help="Budget of steps.")
 @click.option("--report", type=int, default=200, show_default=True, help="Steps per report.")
+@click.option("--precision", type=click.Choice(["float32", "mixed_bfloat16"]), default="float32",
+              show_default=True, help="Of the networks' blocks; weights are float32.")  # fmt: skip
 @click.option("--save", type=float, default=3.0, show_default=True, help="Minutes per checkpoint.")
 def main(
     config_path: Path, data: Path, out: Path, start: Path | None,
-    minutes: float, steps: int, report: int, save: float,
+    minutes: float, steps: int, report: int, precision: str, save: float,
 ) -> None:  # fmt: skip
     if minutes == math.inf and steps == sys.maxsize:
         raise click.UsageError("give a budget: --minutes or --steps")
     config = load_config(config_path)
     if start is not None and isinstance(config, DcnConfig):
         raise click.UsageError("the reference family starts from random weights, not --start")
+    keras.config.set_dtype_policy(precision)
     out.mkdir(parents=True, exist_ok=True)
     run = Run(config, load_pictures(data, config.training.patch))
     if (out / "checkpoint.npz").exists():

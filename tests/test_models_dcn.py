@@ -337,6 +337,7 @@ def test_rate_and_distortion_of_a_batch(given):
 def test_the_litert_export_equals_keras_at_any_size(tmp_path, name):
     litert = pytest.importorskip("ai_edge_litert.interpreter", reason="LiteRT is not installed")
     rng = np.random.default_rng(4)
+    keras.utils.set_random_seed(4)
     network = getattr(dcn, name)(32)
     randomised(network, rng)
     path = str(tmp_path / "network.tflite")
@@ -398,3 +399,45 @@ def test_the_training_script_trains_it_and_goes_on(given, tmp_path):
     for report in reports:  # one rate for all pictures: the loss follows from the two metrics
         loss = dcn.BATCH_VALUES / 2 * report["mse"] / 255**2 + 250 * report["bpp"] * 64 / 16
         assert report["loss"] == pytest.approx(loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("latents", [16, 32, 64])
+def test_the_loss_is_a_lagrangian_of_rate_and_distortion(latents):
+    model = dcn.SoftRateDistortion(latents)
+    costs = []
+    for bpp, mse in ((0.4, 0.001), (0.7, 0.0004)):
+        found = float(model.objective(None, keras.ops.convert_to_tensor([[bpp, mse]])))
+        costs.append(found / (dcn.tradeoff(latents) * 255**2 * mse + bpp))
+    assert costs[0] == pytest.approx(costs[1], rel=1e-4)
+
+
+def test_macs_are_those_of_the_paper():
+    assert dcn.macs_per_pixel(dcn.analysis(32)) == 70_896
+    assert dcn.macs_per_pixel(dcn.synthesis(32)) == 77_760
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="LiteRT needs TensorFlow")
+def test_a_trained_one_is_a_model_like_any_other(tmp_path, monkeypatch):
+    """Exported and installed, it codes on both backends, in tiles as in one piece."""
+    from nic import strips
+    from nic.models import zoo
+    from nic.models.export import export_reference
+    from nic.pipeline import Codec
+    from nic.stream import Stage
+
+    network = dcn.SoftRateDistortion(16)
+    export_reference(network, tmp_path / "zoo/dcn-4k-1", "dcn-4k", 1)
+    monkeypatch.setenv(zoo.PATH_VARIABLE, str(tmp_path / "zoo"))
+    assert "dcn-4k" not in zoo.untrained()
+    model = zoo.by_name("dcn-4k")
+    assert (model.channels, model.has_prior, model.predicted) == (16, False, ())
+    source = np.random.default_rng(2).integers(0, 256, (219, 227, 3), np.uint8)
+    pictures = []
+    for backend, tile in (("litert", 1920), ("keras", 1920), ("litert", 128)):
+        monkeypatch.setattr(strips, "TILE", tile)
+        codec = Codec("dcn-4k", backend, "cpu")
+        packed = codec.forward(codec.encode(source), Stage.PACKED)
+        pictures.append(codec.decode(packed).pixels.astype(int))
+    assert pictures[0].shape == source.shape
+    for other in pictures[1:]:
+        assert np.abs(pictures[0] - other).max() <= 1

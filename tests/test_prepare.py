@@ -98,6 +98,17 @@ def test_damaged_pictures_are_skipped_and_decide_the_exit_code(folder, tmp_path)
     assert manifest["count"] == 3
 
 
+def test_pictures_that_are_not_of_integers_are_skipped_too(folder, tmp_path):
+    Image.fromarray(np.full((150, 200), 0.5, np.float32)).save(folder / "float.tif")
+    done = prepare(folder, tmp_path / "out")
+    assert done.returncode == 3
+    assert "float.tif: " in done.stderr
+    assert "Traceback" not in done.stderr
+    manifest = json.loads((tmp_path / "out/manifest.json").read_text())
+    assert manifest["left_out"]["unreadable"] == ["float.tif"]
+    assert manifest["count"] == 3
+
+
 @pytest.mark.parametrize("fault", ["kodak's name", "exists", "empty", "tiny shards"])
 def test_refused_with_one_line_and_nothing_written(fault, folder, tmp_path):
     out, options = tmp_path / "out", []
