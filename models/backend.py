@@ -6,6 +6,7 @@ ten times sooner and runs three times faster on a CPU; Keras runs on a GPU.
 
 import importlib.util
 import os
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -33,6 +34,14 @@ class Backend(Protocol):
         """Latents (h, w, C) -> picture (8h, 8w, 3), not clipped."""
 
 
+@dataclass(frozen=True)
+class Window:
+    """A part of a picture, of which latents are refined."""
+
+    latents: Floats  # (h, w, C) in units of the quantizer's step
+    inputs: dict[str, NDArray[Any]]  # ... of their cost: see nic.models.refine.Refiner.call
+
+
 def load(
     model: Model, backend: Name = "auto", device: str = "auto", cores: int | None = None
 ) -> Backend:
@@ -45,10 +54,7 @@ def load(
     """
     on_gpu = device.startswith("gpu")
     if backend == "keras" or (backend == "auto" and on_gpu):
-        if cores is not None:
-            for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
-                os.environ.setdefault(variable, str(cores))
-        return KerasBackend(model, device)
+        return KerasBackend(model, device, cores)
     if on_gpu:
         raise UsageError("the litert backend runs on the CPU; use --backend keras for a GPU")
     return LiteRTBackend(model, cores)
@@ -100,32 +106,38 @@ class LiteRTBackend:
 
 
 class KerasBackend:
-    """The transforms as Keras models, on the CPU or a GPU."""
+    """The transforms as Keras models, on the CPU or a GPU. Arguments are those of ``load``."""
 
-    def __init__(self, model: Model, device: str) -> None:
+    def __init__(self, model: Model, device: str, cores: int | None = None) -> None:
         if importlib.util.find_spec("keras") is None:
             raise ModelError("Keras is not installed: pip install 'nic-codec[keras]'")
+        if cores is not None:
+            for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+                os.environ.setdefault(variable, str(cores))
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         with native_stderr_closed():
             import keras
 
             from nic.models.export import load_networks
 
-            devices = keras.distribution.list_devices()  # which starts the framework
+            devices = _devices(keras)  # which starts the framework
 
         self._keras = keras
         self._model = model
         self._device = self._place(device, devices)
         with keras.device(self._device):
             self._analysis, self._synthesis = load_networks(model)
+        self._refiners: dict[tuple[int, ...], Any] = {}  # by the shape of a window's latents
 
     @staticmethod
     def _place(device: str, devices: list[str]) -> str:
         """Keras's name of the device. Raises UsageError when there is no such device."""
         if device == "auto":
             return str(devices[0])
+        if device == "cpu":
+            return device
         wanted = device if ":" in device else f"{device}:0"
-        if wanted not in (*devices, "cpu:0"):
+        if wanted not in devices:
             raise UsageError(f"no device {device}; this machine has: {', '.join(devices)}")
         return wanted
 
@@ -142,7 +154,27 @@ class KerasBackend:
         """See ``Backend``."""
         return self._run(self._synthesis, latents)
 
+    def refine(self, window: Window, steps: int) -> Floats:
+        """Better latents for a window of a picture: see ``nic.models.refine``."""
+        from nic.models.refine import Refiner
+
+        shape = window.latents.shape
+        with self._keras.device(self._device):
+            if shape not in self._refiners:
+                self._refiners[shape] = Refiner(self._model, self._synthesis, shape)
+            refined: Floats = self._refiners[shape].refine(window, steps)
+        return refined
+
     def _run(self, network: Any, x: Floats) -> Floats:
         with self._keras.device(self._device):
             out: Floats = self._keras.ops.convert_to_numpy(network(x[None]))[0]
         return out
+
+
+def _devices(keras: Any) -> list[str]:
+    """Devices of the best kind that there is, as Keras names them."""
+    if keras.backend.backend() != "torch":
+        return [str(device) for device in keras.distribution.list_devices()]
+    import torch  # for which Keras has no list
+
+    return [f"gpu:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]

@@ -35,6 +35,9 @@ DEFAULT = "light"
 # The reference family (see nic.models.dcn): known by name, with its latent channels, and listed
 # while no weights of it are installed.
 REFERENCE = {"dcn-4k": 16, "dcn-8k": 32, "dcn-16k": 64}
+# Analysis: 2 pixels of the first layer, 4 of the second, 6 * 4 of the blocks and 8 of the last
+# are 38, less than 5 latents. Synthesis: one latent, 6 * 4 pixels of the blocks, 4 and 2.
+REFERENCE_REACH = (5, 5)
 PREFIXES = {"4k": 16, "8k": 32, "16k": 64}  # channels; names count latents of a 128x128 patch
 TUNES = {"psnr": "", "ms-ssim": "-ms-ssim"}  # what a model was trained for: end of its name
 FIELDS = {  # of model.json
@@ -72,12 +75,19 @@ class Model:
         return int(self.definition["transform"]["latents"])
 
     @property
+    def is_reference(self) -> bool:
+        """Whether it is of the reference family: see ``nic.models.dcn``."""
+        return self.definition.get("family") == "dcn"
+
+    @property
     def reach(self) -> tuple[int, int]:
         """How many latents away analysis and synthesis still see something.
 
         Every block at latent resolution has a 3x3 kernel; so has every one at half resolution,
         where a latent is 4 wide, and the last layer.
         """
+        if self.is_reference:
+            return REFERENCE_REACH
         shape = self.definition["transform"]
         half = -(-(int(shape["half_blocks"]) + 1) // 4)
         return int(shape["analysis_blocks"]), int(shape["synthesis_blocks"]) + half
@@ -99,6 +109,11 @@ class Model:
         return int(low), int(high)
 
     @property
+    def has_excess(self) -> bool:
+        """Whether it was trained with values beyond the codebook, and not with clipped ones."""
+        return bool(self.definition.get("excess"))
+
+    @property
     def has_prior(self) -> bool:
         """Whether the entropy coder has tables of this model."""
         return "prior.npz" in self.definition["files"]
@@ -110,6 +125,16 @@ class Model:
     def step(self, quality: float) -> NDArray[np.float32]:
         """(C,): what rounded latents are multiplied by to give latents back."""
         return self._at(self._steps, quality)
+
+    def tradeoff(self, quality: float) -> float:
+        """Bits that one unit of squared error, of a pixel in [0, 1], is worth at a quality."""
+        lambdas = np.array(self.definition["lambdas"])[:, None]
+        return 255**2 * float(self._at(lambdas, quality)[0])
+
+    @property
+    def measure(self) -> str:
+        """The distortion that it was trained for, by its name in ``nic.models.distortion``."""
+        return "ms-ssim" if self.name.endswith(TUNES["ms-ssim"]) else "mse"
 
     def file(self, name: str) -> Path:
         """Path of one of the model's files, its content checked. Raises ModelError."""

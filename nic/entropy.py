@@ -172,6 +172,23 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
     return [coded[c] for c in sorted(coded)]
 
 
+def costs(record: Record, prior: Prior) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """What the symbols of a record would cost, contexts of decoded neighbours left out.
+
+    Returns: the class of every latent (h, w), and the bits of every symbol of the codebook by
+        class and channel, (K, C, S).
+    """
+    h, w, _ = record.header.latent_shape
+    which = prior.set_for(record.header.quality or MIDDLE_QUALITY)
+    of_block = classmap.choose(to_ranks(record), prior, which)
+    of_channel = prior.of_channels(which, record.header.channels, by_context=False)[..., 0]
+    rank, _ = _translations(record.header.codebook)
+    low, high = record.header.codebook
+    ranks = [rank[symbol & 0xFF] for symbol in range(low, high + 1)]
+    bits = (prior.bits[:, ranks] / tables.UNIT).astype(np.float32)
+    return tables.spread(of_block, h, w), bits[of_channel.T]
+
+
 # -- one channel by itself --------------------------------------------------------------------
 
 
@@ -205,7 +222,7 @@ def _with_prior(
     The set of tables is the one made for the nearest rate point.
     """
     _, h, w = planes.shape
-    which = round((quality - 1) / 99 * (len(prior.tables) - 1))
+    which = prior.set_for(quality)
     of_block = classmap.choose(planes, prior, which)
     classes = ByClass(prior, which, tables.spread(of_block, h, w))
     mode = Mode.CONTEXT if prior.has_contexts else Mode.CLASS

@@ -95,14 +95,18 @@ def to_bits(index: Iterable[Channel]) -> bytes:
         before = mode
         if mode != Mode.EMPTY:
             folded = sizes.fold(size)
-            bits.append(_golomb(folded, sizes.order))
+            bits.append(golomb(folded, sizes.order))
             sizes.follow(size, folded)
-    text = "".join(bits)
-    return int(text + "0" * (-len(text) % 8) or "0", 2).to_bytes(-(-len(text) // 8))
+    return to_bytes("".join(bits))
 
 
-def _golomb(value: int, order: int) -> str:
-    """Exponential Golomb code of ``value`` >= 0."""
+def to_bytes(bits: str) -> bytes:
+    """Text of 0 and 1 as bytes, the most significant bit first; zeros fill the last one."""
+    return int(bits + "0" * (-len(bits) % 8) or "0", 2).to_bytes(-(-len(bits) // 8))
+
+
+def golomb(value: int, order: int) -> str:
+    """Exponential Golomb code of ``value`` >= 0, as text of 0 and 1."""
     quotient = f"{(value >> order) + 1:b}"
     rest = f"{value & (1 << order) - 1:0{order}b}" if order else ""
     return "0" * (len(quotient) - 1) + quotient + rest
@@ -130,7 +134,7 @@ class _Bits:
         return self._byte & (1 << self._left) - 1
 
     def golomb(self, order: int) -> int:
-        """Inverse of ``_golomb``. Raises StopIteration, or CorruptError when it is too long."""
+        """Inverse of ``golomb``. Raises StopIteration, or CorruptError when it is too long."""
         length = 0
         while not self.read(1):
             length += 1

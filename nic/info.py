@@ -35,8 +35,9 @@ def describe(record: Record) -> dict[str, Any]:
     if header.index:
         payload = sum(channel.size for channel in header.index)
         facts["class_map"] = len(record.class_map)
-        rest = len(record.class_map) + len(record.alpha) + sum(facts["metadata"].values())
-        facts["overhead"] = total - payload - rest
+        facts["excess"] = len(record.excess)
+        beside = len(record.class_map) + len(record.excess) + len(record.alpha)
+        facts["overhead"] = total - payload - beside - sum(facts["metadata"].values())
         facts["channel_index"] = [
             {"channel": c, "mode": channel.mode.name.lower(), "bytes": channel.size}
             for c, channel in enumerate(header.index)

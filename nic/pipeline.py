@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic import alpha as alphas
-from nic import encode, entropy, metadata, pack, quantize, strips
+from nic import encode, entropy, excess, metadata, pack, quantize, refine, strips
 from nic.damage import Damage
 from nic.errors import UsageError
 from nic.header import Header
@@ -68,6 +68,7 @@ class Codec:
         self._threads = threads
         self._models: dict[str, zoo.Model] = {}
         self._transforms: dict[str, backends.Backend] = {}
+        self._refiners: dict[str, backends.KerasBackend] = {}
 
     def encode(
         self,
@@ -76,10 +77,13 @@ class Codec:
         channels: int | None = None,
         name: str | None = None,
         alpha_quality: float | None = None,
+        refinement: int = 0,
     ) -> Record:
         """Analysis of one picture, or of the pixels of one: see ``nic.encode.encode``.
 
-        Args: alpha_quality: 1..100; None keeps alpha exactly.
+        Args:
+            alpha_quality: 1..100; None keeps alpha exactly.
+            refinement: steps of ``nic.refine`` for this quality, the model's own for None.
         """
         whole = picture if isinstance(picture, Picture) else Picture(picture)
         model, channels = self._to_encode_with(channels)
@@ -87,6 +91,9 @@ class Codec:
         record = encode.encode(
             pixels, self._transform(model), _identity(model), quality, channels, name
         )
+        if refinement:
+            strip = strips.Strip(pixels, 0, len(pixels), 0, 0)
+            record = self._refined(record, strip, refinement)
         alpha = self._encode_alpha(whole.alpha, alpha_quality)
         return replace(record, extra=metadata.to_chunks(whole.metadata), alpha=alpha)
 
@@ -97,10 +104,12 @@ class Codec:
         channels: int | None = None,
         name: str | None = None,
         alpha_quality: float | None = None,
+        refinement: int = 0,
     ) -> Iterator[Record]:
         """Analysis of a picture of any size: one record, or one for each strip of a large one.
 
-        Every strip has its rows of alpha, the first one the metadata.
+        Every strip has its rows of alpha, the first one the metadata. Arguments are those of
+        ``encode``.
         """
         model, channels = self._to_encode_with(channels)
         encode.check_size(picture.width, picture.height)
@@ -112,9 +121,46 @@ class Codec:
             record = encode.encode_strip(
                 strip, whole, transform, _identity(model), quality, channels, name
             )
+            if refinement:
+                record = self._refined(record, strip, refinement)
             plane = None if picture.alpha is None else picture.alpha[strip.top : strip.bottom]
             extra = () if strip.top else metadata.to_chunks(picture.metadata)
             yield replace(record, extra=extra, alpha=self._encode_alpha(plane, alpha_quality))
+
+    def _refined(self, record: Record, strip: strips.Strip, steps: int) -> Record:
+        """A record of latents with those that cost least at its quality, near those it has.
+
+        Raises: UsageError where the model's measure cannot be taken: of a picture that is too
+            small, or of a model without tables.
+        """
+        model = self._model_of(record)
+        if not model.has_prior:
+            raise UsageError(f"model {model.name} has no tables, by which latents are refined")
+        transform = self._transform(model)
+        symbols = quantize.quantize(record, model)
+        quality, channels = symbols.header.quality, symbols.header.channels
+        assert quality is not None  # the quantizer has put one there
+        classes, lengths = entropy.costs(symbols, model.prior)
+        costs = refine.Costs(classes, lengths, model.step(quality), model.tradeoff(quality))
+        gain = model.gain(quality)
+        scaled = strips.analyse(strip.pixels, transform) * gain  # those of the context too
+        scaled[..., channels:] = 0
+        network = self._refining(model)
+        reach = transform.reach[1]
+        latents = refine.refine(strip, scaled, costs, reach, lambda w: network.refine(w, steps))
+        header = record.header.after("refine", quality=quality)
+        return replace(record, header=header, data=(latents / gain).astype("<f4").tobytes())
+
+    def _refining(self, model: zoo.Model) -> backends.KerasBackend:
+        """What refines latents: Keras, whatever else runs the transforms."""
+        if model.id not in self._refiners:
+            used = self._transform(model)
+            self._refiners[model.id] = (
+                used
+                if isinstance(used, backends.KerasBackend)
+                else backends.KerasBackend(model, self._device, self._cores)
+            )
+        return self._refiners[model.id]
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
         """Chunk A of an alpha plane (H, W): what is shorter, if it need not be exact."""
@@ -178,8 +224,13 @@ class Codec:
         return self.forward(self.to_symbols(record), record.stage, coder=coder)
 
     def checked_rest(self, record: Record) -> Record:
-        """The record. Raises CorruptError when alpha or metadata is damaged; loads no network."""
+        """The record. Raises CorruptError when what is beside its channels is damaged.
+
+        Chunk A, chunk X and metadata; loads no network.
+        """
         metadata.from_chunks(record.extra)
+        h, w, _ = record.header.latent_shape
+        deque(excess.channels(record.excess, h * w), maxlen=0)
         if record.alpha:
             found = alphas.parse(record.alpha, record.header.width, record.header.height)
             if isinstance(found, Record):

@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 Planes = NDArray[np.int32]  # (P, h, w)
 
 
+def differences(planes: Planes) -> Planes:
+    """Quantized planes (P, h, w) less their predictions, whatever the codebook."""
+    return planes - _median_edge(planes)
+
+
 def residuals(planes: Planes, codebook: tuple[int, int]) -> NDArray[np.int8]:
     """Symbols (P, h, w) of quantized planes: differences from the prediction.
 
@@ -19,15 +24,15 @@ def residuals(planes: Planes, codebook: tuple[int, int]) -> NDArray[np.int8]:
     from what the decoder will see: a closed loop, so the error stays where it arose.
     """
     low, high = codebook
-    open_loop = planes - _median_edge(planes)
+    open_loop = differences(planes)
     if open_loop.size and low <= open_loop.min() and open_loop.max() <= high:
         return open_loop.astype(np.int8)
     symbols, _ = _scan(planes, lambda value, expected: np.clip(value - expected, low, high))
     return symbols.astype(np.int8)
 
 
-def reconstruct(symbols: NDArray[np.int8]) -> Planes:
-    """Inverse of ``residuals`` (where it did not clip): symbols (P, h, w) -> planes."""
+def reconstruct(symbols: NDArray[np.int8] | Planes) -> Planes:
+    """Inverse of ``differences``, and of ``residuals`` where it did not clip: (P, h, w)."""
     _, planes = _scan(symbols.astype(np.int32), lambda value, _: value)
     return planes
 

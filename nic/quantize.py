@@ -5,13 +5,14 @@ written once can be quantized at any quality.
 """
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nic import excess
 from nic.errors import UsageError
-from nic.predict import reconstruct, residuals
+from nic.predict import differences, reconstruct, residuals
 from nic.stream import Record, Stage
 
 
@@ -29,6 +30,10 @@ class Quantizer(Protocol):
     @property
     def codebook(self) -> tuple[int, int]:
         """Least and greatest symbol."""
+
+    @property
+    def has_excess(self) -> bool:
+        """Whether values beyond the codebook are kept; a model trained so has them clipped."""
 
     def gain(self, quality: float) -> NDArray[np.float32]:
         """(C,): what latents are multiplied by before rounding."""
@@ -59,27 +64,55 @@ def quantize(
         scaled = np.rint(latents[..., :channels] * model.gain(quality)[:channels])
     if not np.isfinite(scaled).all():
         raise UsageError("the latents are not finite numbers")
-    predicted = _kept(model.predicted, channels)
-    planes = np.clip(scaled[..., predicted], -(2**24), 2**24).transpose(2, 0, 1)
-    symbols = np.clip(scaled, *model.codebook).transpose(2, 0, 1).astype(np.int8)
-    symbols[predicted] = residuals(planes.astype(np.int32), model.codebook)
+    coded, beyond = _coded(scaled, model)
     header = record.header.after(
         "quantize", quality=float(quality), channels=channels, codebook=model.codebook
     )
-    return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols.tobytes())
+    symbols = coded.tobytes()
+    return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols, excess=beyond)
+
+
+def _coded(scaled: NDArray[np.float32], model: Quantizer) -> tuple[NDArray[np.int8], bytes]:
+    """Symbols (channels, h, w) of rounded latents (h, w, channels), and chunk X."""
+    low, high = model.codebook
+    predicted = _kept(model.predicted, scaled.shape[2])
+    inside = np.clip(scaled, low, high)
+    symbols = inside.transpose(2, 0, 1).astype(np.int8)
+    limited = np.clip(scaled[..., predicted], -excess.LIMIT, excess.LIMIT)
+    planes = limited.transpose(2, 0, 1).astype(np.int32)
+    if not model.has_excess:
+        symbols[predicted] = residuals(planes, model.codebook)
+        return symbols, b""
+    exact = differences(planes)
+    symbols[predicted] = np.clip(exact, low, high)
+    inside[..., predicted] = scaled[..., predicted]  # these have an excess of their own
+    y, x, c = np.nonzero(scaled != inside)
+    kept = np.clip(scaled[y, x, c], -excess.LIMIT, excess.LIMIT)
+    among, *cells = np.nonzero(exact != symbols[predicted])
+    at = np.array(predicted, int)[among], *cells
+    places = np.ravel_multi_index(
+        tuple(map(np.concatenate, zip((c, y, x), at, strict=True))), symbols.shape
+    )
+    beyond = np.concatenate([kept - inside[y, x, c], exact[among, *cells] - symbols[at]])
+    return symbols, excess.pack(symbols, places, beyond.astype(np.int64), model.codebook)
 
 
 def dequantize(record: Record, model: Quantizer) -> Record:
-    """Inverse of ``quantize``: a record of latents, zero in the channels that were dropped."""
+    """Inverse of ``quantize``: a record of latents, zero in the channels that were dropped.
+
+    Raises: CorruptError when chunk X is damaged behind a sound checksum.
+    """
     h, w, latent_channels = record.header.latent_shape
     channels = record.header.channels
-    symbols = np.frombuffer(record.data, np.int8).reshape(channels, h, w)
+    symbols: NDArray[Any] = np.frombuffer(record.data, np.int8).reshape(channels, h, w)
+    if record.excess:
+        symbols = excess.add(symbols, record.excess, record.header.codebook)
     predicted = _kept(model.predicted, channels)
     latents = np.zeros((h, w, latent_channels), np.float32)
     latents[..., :channels] = symbols.transpose(1, 2, 0)
     latents[..., predicted] = reconstruct(symbols[predicted]).transpose(1, 2, 0)
     latents *= model.step(record.header.quality or model.default_quality)
-    return replace(record, stage=Stage.LATENTS, data=latents.tobytes())
+    return replace(record, stage=Stage.LATENTS, data=latents.tobytes(), excess=b"")
 
 
 def _kept(predicted: tuple[int, ...], channels: int) -> list[int]:

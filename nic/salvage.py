@@ -196,8 +196,8 @@ def _record(data: bytes, codec: Codec) -> tuple[Record, Damage]:
 
 
 def _sound_rest(record: Record, codec: Codec, damage: Damage) -> Record:
-    """The record without alpha or metadata that are damaged behind a sound checksum."""
-    nothing: dict[str, Any] = {"alpha": b"", "extra": ()}
+    """The record without alpha, excess or metadata that are damaged behind a sound checksum."""
+    nothing: dict[str, Any] = {"alpha": b"", "excess": b"", "extra": ()}
     for name, empty in nothing.items():
         try:
             codec.checked_rest(replace(record, **(nothing | {name: getattr(record, name)})))

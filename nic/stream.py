@@ -6,7 +6,7 @@ r"""The stream: one self-describing record per picture, the same at every stage.
                                               that changes text survives unnoticed
               1   stage << 4 | version        1 latents, 2 symbols, 3 coded, 4 packed
               -   chunk H                     the header: JSON, or compact when packed
-              -   chunks                      A and M at most once, D exactly once;
+              -   chunks                      A, M and X at most once, D exactly once;
                                               ancillary ones anywhere
               1   "E"                         the end
 
@@ -21,6 +21,7 @@ r"""The stream: one self-describing record per picture, the same at every stage.
               packed    the same
     M holds   coded     u8 set of the model's prior tables | 80, then the class map
               packed    the same
+    X holds   what symbols lack to their values: see nic.excess; in all stages but the first
     A holds   u8 method; 0: the alpha plane as a PNG, 1: as a packed record of a grey picture
     i x m     ancillary: ICC profile, EXIF, XMP, compressed with zlib
 
@@ -43,7 +44,7 @@ from nic.index import BY_CLASS
 
 MAGIC = b"\x89NIC\r\n\x1a\n"
 VERSION = 1
-HEADER, ALPHA, MAP, DATA, END = b"H", b"A", b"M", b"D", b"E"
+HEADER, ALPHA, MAP, EXCESS, DATA, END = b"H", b"A", b"M", b"X", b"D", b"E"
 MAX_HEADER = 1 << 20  # bytes; a header is some hundred
 MAX_CHUNK = 1 << 40  # bytes; latents of the largest picture that a header allows
 PIECE = 1 << 24  # bytes per read: how much a false length can make a reader allocate
@@ -91,7 +92,8 @@ class Opening(NamedTuple):
 class Record:
     """One picture at one stage; ``data`` is the payload of chunk D, ``class_map`` that of M.
 
-    ``extra`` are the ancillary chunks; ``alpha`` is the payload of chunk A (``nic.alpha``).
+    ``extra`` are the ancillary chunks; ``alpha`` is the payload of chunk A (``nic.alpha``), and
+    ``excess`` that of X (``nic.excess``).
     """
 
     stage: Stage
@@ -100,6 +102,7 @@ class Record:
     extra: tuple[Chunk, ...] = ()
     class_map: bytes = b""
     alpha: bytes = b""
+    excess: bytes = b""
 
 
 def write_record(out: BinaryIO, record: Record) -> None:
@@ -107,7 +110,7 @@ def write_record(out: BinaryIO, record: Record) -> None:
     packed = record.stage == Stage.PACKED
     head = headers.to_packed(record.header) if packed else headers.to_json(record.header)
     out.write(MAGIC + bytes([record.stage << 4 | VERSION]))
-    optional = [(ALPHA, record.alpha), (MAP, record.class_map)]
+    optional = [(ALPHA, record.alpha), (MAP, record.class_map), (EXCESS, record.excess)]
     chunks = [chunk for chunk in optional if chunk[1]]
     for kind, payload in ((HEADER, head), *record.extra, *chunks, (DATA, record.data)):
         start = kind + headers.varint(len(payload))
@@ -189,6 +192,7 @@ class Parts:
     data: bytes | None = None
     class_map: bytes | None = None
     alpha: bytes | None = None
+    excess: bytes | None = None
     extra: list[Chunk] = field(default_factory=list)
 
     def take(self, chunk: Chunk) -> None:
@@ -205,13 +209,18 @@ class Parts:
             if not chunk.payload:
                 raise CorruptError("the alpha plane is damaged: it is empty")
             self.alpha = chunk.payload
+        elif chunk.kind == EXCESS and self.excess is None and self.stage > Stage.LATENTS:
+            if not chunk.payload:
+                raise CorruptError("chunk X is damaged: it is empty")
+            self.excess = chunk.payload
         else:
             raise VersionError(f"unexpected critical chunk {chunk.kind.decode('latin-1')!r}")
 
     def record(self) -> Record:
         """What has been read, not checked."""
         data, class_map, alpha = self.data or b"", self.class_map or b"", self.alpha or b""
-        return Record(self.stage, self.header, data, tuple(self.extra), class_map, alpha)
+        extra, excess = tuple(self.extra), self.excess or b""
+        return Record(self.stage, self.header, data, extra, class_map, alpha, excess)
 
 
 def read_head(source: BinaryIO, magic: bytes) -> tuple[Stage, Header]:

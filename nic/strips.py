@@ -77,7 +77,7 @@ def analyse(pixels: Pixels, transform: Transform, above: int = 0, below: int = 0
     reach, out = transform.reach[0], None
     for y, x in _tiles(h, w, reach):
         part = pixels[y.start * STRIDE : y.stop * STRIDE, x.start * STRIDE : x.stop * STRIDE]
-        latents = transform.analysis(_unit(part))[y.crop(1), x.crop(1)]
+        latents = transform.analysis(unit(part))[y.crop(1), x.crop(1)]
         if out is None:
             out = np.empty((h, w, latents.shape[2]), np.float32)
         out[y.first : y.last, x.first : x.last] = latents
@@ -116,10 +116,15 @@ def _tiles(
             yield rows._replace(start=start, stop=stop), columns
 
 
-def _unit(pixels: Pixels) -> Floats:
+def as_rgb(pixels: Pixels) -> Pixels:
+    """uint8 (H, W, 3) as it is, and grey (H, W) with three equal colours."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+
+
+def unit(pixels: Pixels) -> Floats:
     """uint8 (H, W[, 3]) -> (H', W', 3) in [0, 1], mirrored to multiples of 8."""
     height, width = pixels.shape[:2]
-    rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    rgb = as_rgb(pixels)
     margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
     padded = np.pad(rgb, margins, mode="symmetric") if any(map(any, margins)) else rgb
     return padded.astype(np.float32) / np.float32(255)

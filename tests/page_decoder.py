@@ -49,6 +49,7 @@ class Packed:
     class_map: bytes | None
     grey: bool = False
     alpha: bytes | None = None
+    excess: bytes = b""
     extra: dict[str, bytes] = field(default_factory=dict)
 
     @property
@@ -66,13 +67,39 @@ def read_packed(data: bytes) -> Packed:
         payload = data[at : at + length]
         at += length
         demand(zlib.crc32(data[start:at]) == int.from_bytes(data[at : at + 4], "little"), "CRC")
-        demand(kind.islower() or (kind in "HADM" and kind not in chunks), "critical chunk")
+        demand(kind.islower() or (kind in "HADMX" and kind not in chunks), "critical chunk")
         chunks[kind] = payload
         at += 4
     demand(at + 1 == len(data), "more than a record")
     record = _with_header(chunks["H"], chunks["D"], chunks.get("M"))
     extra = {kind: zlib.decompress(chunks[kind]) for kind in "ixm" if kind in chunks}
-    return replace(record, alpha=chunks.get("A"), extra=extra)
+    excess = chunks.get("X", b"")
+    return replace(record, alpha=chunks.get("A"), excess=excess, extra=extra)
+
+
+def with_excess(record: Packed, planes: list[list[int]]) -> list[list[int]]:
+    """The values of the symbols of each channel, in their order."""
+    bits = "".join(f"{byte:08b}" for byte in record.excess)
+    values, channel = [list(plane) for plane in planes], -1
+
+    def golomb(order: int) -> int:
+        nonlocal bits
+        zeros = bits.index("1")
+        quotient, bits = int(bits[zeros : 2 * zeros + 1], 2) - 1, bits[2 * zeros + 1 :]
+        rest, bits = int("0" + bits[:order], 2), bits[order:]
+        return (quotient << order) + rest
+
+    while "1" in bits:
+        channel += golomb(0) + 1
+        count = golomb(4)
+        order, bits = int(bits[:3], 2), bits[3:]
+        amounts = [golomb(order) for _ in range(count)]
+        plane = values[channel] if channel < len(values) else []
+        ends = [i for i, symbol in enumerate(plane) if symbol in record.codebook]
+        if len(ends) == count:
+            for i, amount in zip(ends, amounts, strict=True):
+                plane[i] += -amount if plane[i] == record.codebook[0] else amount
+    return values
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

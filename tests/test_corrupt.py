@@ -78,6 +78,12 @@ FAULTS = {  # name -> exit code, message
     "strip_off_the_grid": (3, "impossible strip"),
     "packed_channels_0": (3, "impossible number of channels"),
     "packed_quality_over_100": (3, "impossible quality"),
+    "excess_empty": (3, "chunk X is damaged: it is empty"),
+    "excess_twice": (5, "critical chunk 'X'"),
+    "excess_endless": (3, "chunk X is damaged: it does not end"),
+    "excess_cut": (3, "chunk X is damaged: it ends too early"),
+    "excess_long_number": (3, "chunk X is damaged: a number is too long"),
+    "excess_of_latents": (5, "critical chunk 'X'"),
     "class_map_checksum": (3, "chunk M fails its checksum"),
     "class_map_of_unknown_model": (4, "model 00000000"),
 }

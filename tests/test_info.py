@@ -35,7 +35,9 @@ def test_info_lists_every_byte_of_a_packed_file(stages):
     index = from_bytes(stages["packed"]).header.index
     assert listed == sum(channel.size for channel in index)
     assert [c["mode"] for c in facts["channel_index"]] == [c.mode.name.lower() for c in index]
-    assert listed + facts["overhead"] + facts.get("class_map", 0) == len(stages["packed"])
+    assert listed + facts["overhead"] + facts.get("class_map", 0) + facts["excess"] == len(
+        stages["packed"]
+    )
 
 
 def test_info_of_several_pictures_is_one_line_of_json_each(stages):

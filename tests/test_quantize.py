@@ -22,6 +22,7 @@ class Uniform:
     channels: int = 5
     default_quality: float = 50.0
     codebook: tuple[int, int] = (-15, 16)
+    has_excess: bool = False
 
     def gain(self, quality):
         return np.full(self.channels, quality, np.float32)

@@ -104,8 +104,8 @@ def test_strips_decode_to_the_picture_of_the_whole(codec, in_strips, picture, gr
     assert (found != expected).mean() < TIES
     coded = np.concatenate([part.pixels for _, part in codec.decode_strips(packed)])
     whole = codec.decode(codec.forward(codec.encode(pixels), Stage.PACKED)).pixels
-    # Where the first residuals of a strip are outside the codebook, its corner differs.
-    assert np.abs(coded.astype(int) - whole).mean() < 0.5
+    # A latent that is rounded the other way shows as a step of the quantizer.
+    assert (coded != whole).mean() < 100 * TIES
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,22 @@ STREAMS = {
     "packed_quality_over_100": MAGIC
     + PACKED
     + chunk(b"H", b"\0\x10\x08\xf5\x4e" + FACTS[4:] + b"\0\0"),
+    "excess_empty": packed(b"", (0, EMPTY), (0, EMPTY), before=chunk(b"X", b"")),
+    "excess_twice": packed(b"", (0, EMPTY), (0, EMPTY), before=2 * chunk(b"X", b"\x84")),
+    "excess_endless": packed(b"", (0, EMPTY), (0, EMPTY), before=chunk(b"X", b"\0\0")),
+    "excess_cut": packed(b"", (0, EMPTY), (0, EMPTY), before=chunk(b"X", b"\xc7\xc0")),
+    "excess_long_number": MAGIC
+    + SYMBOLS
+    + head()
+    + chunk(b"X", b"\x80\0\0\0\0\x08")
+    + chunk(b"D", DATA)
+    + END,
+    "excess_of_latents": MAGIC
+    + LATENTS
+    + head()
+    + chunk(b"X", b"\x84")
+    + chunk(b"D", bytes(16))
+    + END,
     "class_map_checksum": packed(
         b"\x01", (0, EMPTY), (1, PRIOR), before=chunk(b"M", b"\0\1", flip=8)
     ),
