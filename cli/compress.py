@@ -25,6 +25,7 @@ from nic.metadata import Keep
 @options.pile
 @options.workers
 @options.aim
+@options.refine
 @options.alpha_quality
 @options.metadata(options.STORED)
 def main(
@@ -45,6 +46,7 @@ def main(
     target_size: float | None,
     target_psnr: float | None,
     strict: bool,
+    refinement: int,
     alpha_quality: float | None,
     metadata: Keep,
     **network: Any,
@@ -61,6 +63,7 @@ def main(
       nic compress -q 80 --output-dir small a.png b.png
       nic compress -r -j 0 --skip-existing --output-dir small photos
       nic compress --target-size 30k a.png
+      nic compress --refine 200 a.png
       nic compress < a.png | ssh host 'cat > a.nic'
     """
     from nic.target import Kind, Target
@@ -73,8 +76,9 @@ def main(
         raise UsageError("--strict needs a target")
     aim = aims[0] if aims else None
     settings = Compress(
-        Network(**network), quality, channels, force, keep, aim, strict, alpha_quality, metadata
-    )
+        Network(**network), quality, channels, force, keep, aim, strict, alpha_quality, metadata,
+        refinement,
+    )  # fmt: skip
     pile = Pile(
         files, PICTURES, "nic", output, output_dir, recursive, filelist, null, skip_existing
     )

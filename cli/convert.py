@@ -59,6 +59,7 @@ class Compress:
     strict: bool = False  # an aim out of reach is an error
     alpha_quality: float | None = None
     metadata: Keep = "all"  # what is stored
+    refinement: int = 0  # steps of nic.refine
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,9 @@ def compress(source: str, target: str | None, settings: Compress) -> None:
         records: Iterable[Record]
         if settings.aim is None:
             records = run.encode_rows(
-                picture, quality, settings.channels, alpha_quality=settings.alpha_quality
-            )
+                picture, quality, settings.channels,
+                alpha_quality=settings.alpha_quality, refinement=settings.refinement,
+            )  # fmt: skip
         else:
             records, quality = _aimed(run, picture, settings, settings.aim, source)
         with writing(target, settings.force) as out:
@@ -115,7 +117,9 @@ def _aimed(
     """Latents of a picture, and the quality that they need. Raises NicError when strict."""
     from numpy import concatenate
 
-    from nic.target import find, shortfall
+    from nic.picture import Picture
+    from nic.rows import of_picture
+    from nic.target import find, find_refined, shortfall
 
     strips = []
 
@@ -127,7 +131,21 @@ def _aimed(
     latents = list(
         run.encode_rows(kept, None, settings.channels, alpha_quality=settings.alpha_quality)
     )
-    found = find(run, latents, concatenate(strips), aim, picture.alpha)
+    pixels = concatenate(strips)
+    if settings.refinement:
+        whole = Picture(pixels, picture.alpha, picture.metadata)
+
+        def refined(quality: float) -> list[Record]:
+            return list(
+                run.encode_rows(
+                    of_picture(whole), quality, settings.channels,
+                    alpha_quality=settings.alpha_quality, refinement=settings.refinement,
+                )
+            )  # fmt: skip
+
+        latents, found = find_refined(run, latents, refined, pixels, aim, picture.alpha)
+    else:
+        found = find(run, latents, pixels, aim, picture.alpha)
     if not found.met:
         line = shortfall(found, aim, picture.width * picture.height)
         if settings.strict:

@@ -18,6 +18,7 @@ from nic.metadata import Keep
 @options.network
 @options.max_memory
 @options.max_pixels
+@options.refine
 @options.alpha_quality
 @options.metadata(options.STORED)
 @click.option("--name", metavar="TEXT", help="Record TEXT as the picture's name.")
@@ -28,6 +29,7 @@ def main(
     quality: float | None,
     channels: int | None,
     name: str | None,
+    refinement: int,
     alpha_quality: float | None,
     metadata: Keep,
     **network: Any,
@@ -52,5 +54,8 @@ def main(
         for path in files or ("-",):
             with about(path), reading(path) as source:
                 picture = open_picture(source, run.strip_pixels, run.limit, metadata)
-                for record in run.encode_rows(picture, quality, channels, name, alpha_quality):
+                records = run.encode_rows(
+                    picture, quality, channels, name, alpha_quality, refinement
+                )
+                for record in records:
                     write_record(out, record)

@@ -27,8 +27,9 @@ def page(model: Model) -> str:
     rates = ", ".join(f"{value:g}" for value in definition["lambdas"])
     channels = ", ".join(map(str, model.predicted)) or "none"
     lines += [
-        f"Symbols {model.codebook[0]} to {model.codebook[1]}. Rate points, as the weight of the",
-        f"distortion in training: {rates}. Channels predicted from their neighbours: {channels}.",
+        f"- Symbols: {model.codebook[0]} to {model.codebook[1]}",
+        f"- Rate points, by the weight of the distortion in training: {rates}",
+        f"- Channels predicted from their neighbours: {channels}",
     ]
     if known.get("kodak"):
         lines += ["", "On the 24 Kodak pictures, means of real files' bytes and 8-bit pixels:", ""]

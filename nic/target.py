@@ -19,6 +19,9 @@ from nic.pipeline import Codec
 from nic.stream import Record, Stage
 
 FIRST, LAST = 100, 10000  # hundredths of quality, what a header can hold
+REFINEMENTS = 3
+SAFETY = 0.995  # part of the bytes asked for that is aimed at, as refining varies by as much
+SAFETY_DB = 0.03  # likewise, above the PSNR asked for
 PROBES = 12  # qualities tried at most: each costs an entropy coding, or a synthesis
 
 Kind = Literal["bpp", "size", "psnr"]
@@ -65,19 +68,64 @@ def find(
         pixels: the picture, uint8 (H, W, 3) or (H, W).
         alpha: uint8 (H, W); where it is zero, nothing shows and PSNR counts nothing.
     """
+    goal = target.goal(pixels.shape[0] * pixels.shape[1])
+    measure = _measure(codec, pixels, target, alpha)
+    return search(lambda quality: measure(latents, quality), goal, target.is_rate)
+
+
+def find_refined(
+    codec: Codec,
+    plain: list[Record],
+    refined: Callable[[float], list[Record]],
+    pixels: NDArray[np.uint8],
+    target: Target,
+    alpha: NDArray[np.uint8] | None = None,
+) -> tuple[list[Record], Found]:
+    """Latents refined for the quality that they need for the target, and that quality.
+
+    They are refined for the quality that ``plain`` latents need; then again, up to
+    ``REFINEMENTS`` times in all, for what those need for a goal that is corrected by how far
+    from the true one the last refinement came out.
+
+    Args: refined: quality -> the records, refined for it. The others are those of ``find``.
+    """
+    measure = _measure(codec, pixels, target, alpha)
+    goal = target.goal(pixels.shape[0] * pixels.shape[1])
+    aim, tried = goal, dict[float, tuple[list[Record], Found]]()
+    for _ in range(REFINEMENTS):
+        quality = search(lambda q: measure(plain, q), aim, target.is_rate).quality
+        if quality in tried:
+            break
+        latents = refined(quality)
+        value = measure(latents, quality)
+        met = value <= goal if target.is_rate else value >= goal
+        tried[quality] = latents, Found(quality, value, met)
+        aim = aim * SAFETY * goal / value if target.is_rate else aim + goal + SAFETY_DB - value
+    fitting = [both for both in tried.values() if both[1].met]
+    if not fitting:
+        found = find(codec, plain, pixels, target, alpha)
+        fitting = [(plain, found)] if found.met else list(tried.values())
+    # More is better of bytes that fit and of dB that fall short, less of the others.
+    choose = max if target.is_rate == fitting[0][1].met else min
+    return choose(fitting, key=lambda both: both[1].measured)
+
+
+def _measure(
+    codec: Codec, pixels: NDArray[np.uint8], target: Target, alpha: NDArray[np.uint8] | None
+) -> Callable[[list[Record], float], float]:
+    """Latents and quality -> bytes, or dB."""
     counted = slice(None) if alpha is None or not alpha.any() else alpha > 0
 
-    def size(quality: float) -> float:
+    def size(latents: list[Record], quality: float) -> float:
         return sum(stream.size(codec.forward(r, Stage.PACKED, quality)) for r in latents)
 
-    def similarity(quality: float) -> float:
+    def similarity(latents: list[Record], quality: float) -> float:
         symbols = [codec.forward(record, Stage.SYMBOLS, quality) for record in latents]
         bare = [replace(record, alpha=b"", extra=()) for record in symbols]
         parts = [part.pixels for _, part in codec.decode_strips(bare)]
         return psnr(pixels[counted], np.concatenate(parts)[counted])
 
-    goal = target.goal(pixels.shape[0] * pixels.shape[1])
-    return search(size if target.is_rate else similarity, goal, target.is_rate)
+    return size if target.is_rate else similarity
 
 
 def shortfall(found: Found, target: Target, pixels: int) -> str:

@@ -1,5 +1,6 @@
 """What many tests start from: the installed model, photographs, and files of every stage."""
 
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,10 @@ from nic.stream import Stage
 SHARED = Path(__file__).parents[2] / "shared"
 # What scikit-image ships in its wheel; skimage.data would look for some of them on the net.
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
+
+# A shell starts what it runs in the background with SIGINT ignored, which every process that a
+# test starts would inherit: tests of interrupts would wait for nothing.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,18 @@
 """The two backends agree, and a device that is not there is said to be missing."""
 
 import importlib.util
+import io
+import os
 
 import numpy as np
 import pytest
 from programs import assert_fails, invoke, run
 from records import planes
 
+from nic import picture
 from nic.models import backend
 from nic.pipeline import Codec
-from nic.stream import Stage
+from nic.stream import Stage, read_records
 
 needs_keras = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="Keras is not installed"
@@ -89,6 +92,19 @@ def test_a_device_that_cannot_be_is_a_usage_error(png, device):
     result = invoke("encode", "--device", device, png)
     assert result.code == 2
     assert "use auto, cpu, gpu or gpu:N" in result.err
+
+
+@needs_keras
+@pytest.mark.parametrize("framework", ["tensorflow", "jax", "torch"])
+def test_keras_decodes_on_every_framework(framework, codec, stages, tmp_path):
+    if importlib.util.find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+    settings = {"env": {**os.environ, "KERAS_BACKEND": framework}}
+    result = run("nic-decode", "--backend", "keras", data=stages["packed"], **settings)
+    assert (result.code, result.err) == (0, "")
+    (record,) = read_records(io.BytesIO(stages["packed"]))
+    expected = codec.decode(record).pixels.astype(int)
+    assert np.abs(picture.read(result.out).pixels - expected).max() <= 1
 
 
 def test_without_keras_its_backend_says_how_to_get_it(stages, monkeypatch):

@@ -4,11 +4,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from nic import picture
 from nic.errors import NicError, UsageError
 from nic.picture import Pixels
+from nic.strips import as_rgb
 
 log = logging.getLogger("nic")
 
@@ -42,8 +41,7 @@ def load(path: Path) -> Pixels:
         raise
     if found.alpha is not None:
         log.warning("note: %s: transparency is flattened over white", path)
-    pixels = picture.flattened(found)
-    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+    return as_rgb(picture.flattened(found))
 
 
 def sound(paths: Sequence[Path]) -> tuple[list[Path], list[NicError]]:
