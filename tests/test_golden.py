@@ -30,6 +30,7 @@ def test_every_golden_file_has_its_symbols():
         "light-2",
         "light-3",
         "light-4",
+        "light-5",
     }
 
 
