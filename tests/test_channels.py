@@ -43,11 +43,16 @@ def opening(payload):
     return 1 + len(varint(len(payload)))
 
 
+def before_data(record):
+    """The chunks that stand before the payloads of channels."""
+    chunks = to_packed(record.header), record.class_map, record.excess
+    return [chunk for chunk in chunks if chunk]
+
+
 def places(record):
     """Where things are in a packed record without ancillary chunks: framing, and channels."""
-    head, map_, data = to_packed(record.header), record.class_map, record.data
-    at = len(MAGIC) + 1
-    for payload in (head, map_):
+    data, at = record.data, len(MAGIC) + 1
+    for payload in before_data(record):
         at += opening(payload) + len(payload) + CRC
     at += opening(data)
     framing = {*range(at), len(to_bytes(record)) - 1}  # the end, too
@@ -197,13 +202,12 @@ def test_a_channel_that_is_not_there(stages, tmp_path, stage):
 
 @pytest.mark.parametrize("channel", [0, 1, 31, 63])
 def test_one_channel_of_a_file_reads_its_own_bytes(photograph, nic_file, channel):
-    """Header, index, class map, framing and its payload: nothing else of all channels."""
+    """Header, index, class map, excess, framing and its payload: nothing of other channels."""
     framing, payloads = places(photograph)
     record, touched = read_from(nic_file, (channel,))
     assert touched == framing | set(payloads[channel])
     size = photograph.header.index[channel].size
-    header, class_map = to_packed(photograph.header), photograph.class_map
-    framed = sum(opening(part) + len(part) + CRC for part in (header, class_map))
+    framed = sum(opening(part) + len(part) + CRC for part in before_data(photograph))
     assert len(touched) == len(MAGIC) + 1 + framed + opening(photograph.data) + size + 1
     assert len(record.data) == size
 

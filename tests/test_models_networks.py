@@ -44,8 +44,8 @@ def test_parameters_are_as_many_as_the_layers_say(config):
 def test_the_default_transforms_stay_light():
     """What a picture may cost, in multiply-accumulates per pixel."""
     config = TransformConfig()
-    assert networks.macs_per_pixel(networks.analysis(config)) < 5000
-    assert networks.macs_per_pixel(networks.synthesis(config)) < 6500
+    assert networks.macs_per_pixel(networks.analysis(config)) < 6000
+    assert networks.macs_per_pixel(networks.synthesis(config)) < 8000
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 40), (24, 8)])

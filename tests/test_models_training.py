@@ -140,7 +140,10 @@ for a, b in zip(*results, strict=True):
     np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
 """
     environment = os.environ | {"KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": ""}
-    result = subprocess.run([sys.executable, "-c", child], env=environment, capture_output=True)
+    # Elsewhere, as ./nic of a checkout is not the package.
+    result = subprocess.run(
+        [sys.executable, "-c", child], env=environment, capture_output=True, cwd=tmp_path
+    )
     assert result.returncode == 0, result.stderr.decode()
     reports = [(tmp_path / name / "metrics.jsonl").read_text() for name in ("compiled", "kept")]
     losses = [[json.loads(x)["loss"] for x in text.splitlines()] for text in reports]
