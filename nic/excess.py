@@ -23,7 +23,8 @@ from nic.header import MAX_CHANNELS
 from nic.index import golomb, to_bytes
 
 LIMIT = 1 << 24  # of a rounded latent, either way; from there on float32 skips integers
-MAX_ZEROS = 26  # of a code: no number here is above 2 * LIMIT
+MAX_BEYOND = 2 * LIMIT
+MAX_ZEROS = 26  # of a code: of MAX_BEYOND, in order 0, 25
 COUNT_ORDER, ORDER_BITS = 4, 3
 
 Ints = NDArray[np.int64]
@@ -70,7 +71,10 @@ def channels(chunk: bytes, size: int) -> Iterator[tuple[int, list[int]]]:
         count, order = bits.golomb(COUNT_ORDER), bits.number(ORDER_BITS)
         if channel >= MAX_CHANNELS or count > size:
             raise CorruptError("chunk X is damaged: it speaks of more than there can be")
-        yield channel, [bits.golomb(order) for _ in range(count)]
+        amounts = [bits.golomb(order) for _ in range(count)]
+        if max(amounts, default=0) > MAX_BEYOND:
+            raise CorruptError("chunk X is damaged: a value out of range")
+        yield channel, amounts
 
 
 class _Bits:

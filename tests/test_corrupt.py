@@ -83,6 +83,7 @@ FAULTS = {  # name -> exit code, message
     "excess_endless": (3, "chunk X is damaged: it does not end"),
     "excess_cut": (3, "chunk X is damaged: it ends too early"),
     "excess_long_number": (3, "chunk X is damaged: a number is too long"),
+    "excess_out_of_range": (3, "chunk X is damaged: a value out of range"),
     "excess_of_latents": (5, "critical chunk 'X'"),
     "class_map_checksum": (3, "chunk M fails its checksum"),
     "class_map_of_unknown_model": (4, "model 00000000"),

@@ -79,6 +79,10 @@ FAULTS = {  # of channel 0: one zero less than the bits of n, n, and 3 bits of t
     "no amount": (b"\xc4\0", "too long"),
     "more than there are": (b"\xc8\x80", "more than there can be"),  # n is 2 of one symbol
     "too many channels": (b"\0\xff\xc4\0", "more than there can be"),
+    "a value out of range": (  # 1, 10001, 111, then 26 zeros and as many bits and more of ones
+        int("110001111" + 26 * "0" + 34 * "1" + "000", 2).to_bytes(9),
+        "out of range",
+    ),
     "an amount cut": (b"\xc7\xc0", "ends too early"),
 }
 

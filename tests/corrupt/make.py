@@ -155,6 +155,12 @@ STREAMS = {
     + chunk(b"X", b"\x80\0\0\0\0\x08")
     + chunk(b"D", DATA)
     + END,
+    "excess_out_of_range": packed(
+        b"",
+        (0, EMPTY),
+        (0, EMPTY),
+        before=chunk(b"X", int("110001111" + 26 * "0" + 34 * "1" + "000", 2).to_bytes(9)),
+    ),
     "excess_of_latents": MAGIC
     + LATENTS
     + head()
