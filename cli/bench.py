@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 import click
 
 from nic import __version__
-from nic.cli import options
-from nic.cli.command import command
-from nic.cli.files import writing
-from nic.cli.measuring import opened, progress
+from nic.cli.bench_output import opened, progress
+from nic.cli.common import options
+from nic.cli.common.command import command
+from nic.cli.common.files import writing
 from nic.errors import UsageError
 from nic.models.zoo import DEFAULT
 
@@ -105,7 +105,7 @@ def speed(
       nic bench speed
       nic bench speed a.png --size 768x512 --backend litert
     """
-    from nic.bench import speed as bench
+    from nic.bench.speed import times as bench
 
     places = tuple(
         place
@@ -158,10 +158,10 @@ def quality(
       nic bench quality kodak/ --plot curves.png --json all.json
       nic bench quality a.png b.png -q 30 -q 50 -q 70 --peer jpeg
     """
-    from nic.bench import quality as bench
     from nic.bench.codecs import QUALITIES
     from nic.bench.machine import cores
     from nic.bench.pictures import in_folders
+    from nic.bench.quality import rates as bench
 
     chosen = tuple(name for name in PEERS if name in (peers or PEERS) and name != "none")
     setup = bench.Setup(
@@ -194,15 +194,15 @@ def compare(before: Path, after: Path, json: str | None, force: bool) -> None:
     Examples:
       nic bench compare before.json after.json
     """
-    from nic.bench import compare as bench
-    from nic.bench import report
+    from nic.bench.report import compare as bench
+    from nic.bench.report import output
 
-    found = bench.compare(report.from_json(before), report.from_json(after))
+    found = bench.compare(output.from_json(before), output.from_json(after))
     if json is not None:
         with writing(json, force) as file:
-            file.write(report.to_json(found))
+            file.write(output.to_json(found))
     if json != "-":
-        report.show(bench.tables(found), bench.notes(found))
+        output.show(bench.tables(found), bench.notes(found))
 
 
 for _subcommand in (speed, quality, compare):

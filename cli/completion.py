@@ -5,7 +5,7 @@ import importlib
 import click
 from click.shell_completion import get_completion_class
 
-from nic.cli.command import command
+from nic.cli.common.command import command
 
 PROGRAMS = ("encode", "quantize", "entropy", "pack", "decode")
 
@@ -24,7 +24,7 @@ def main(shell: str) -> None:
     from nic.cli.main import main as umbrella
 
     programs = {"nic": umbrella}
-    programs |= {f"nic-{n}": importlib.import_module(f"nic.cli.{n}").main for n in PROGRAMS}
+    programs |= {f"nic-{n}": importlib.import_module(f"nic.cli.stages.{n}").main for n in PROGRAMS}
     completion = get_completion_class(shell)
     assert completion is not None  # the choices above are the shells that click knows
     for name, program in programs.items():

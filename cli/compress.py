@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from nic.cli import options
-from nic.cli.batch import Batch
-from nic.cli.command import command
-from nic.cli.convert import Compress, Network, compress
-from nic.cli.pile import PICTURES, Pile
+from nic.cli.batch.inputs import PICTURES, Pile
+from nic.cli.batch.one_file import Compress, Network, compress
+from nic.cli.batch.run import Batch
+from nic.cli.common import options
+from nic.cli.common.command import command
 from nic.errors import UsageError
-from nic.metadata import Keep
+from nic.picture.metadata import Keep
 
 
 @command("compress", epilog="See also: nic-decompress(1), nic-info(1), nic(1).")
@@ -66,7 +66,7 @@ def main(
       nic compress --refine 200 a.png
       nic compress < a.png | ssh host 'cat > a.nic'
     """
-    from nic.target import Kind, Target
+    from nic.search.target import Kind, Target
 
     wanted: dict[Kind, float | None] = {"bpp": target_bpp, "size": target_size, "psnr": target_psnr}
     aims = [Target(kind, value) for kind, value in wanted.items() if value is not None]

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from nic.channels import Channels
-from nic.cli import options
-from nic.cli.batch import Batch
-from nic.cli.command import command
-from nic.cli.convert import Decompress, Network, decompress
-from nic.cli.pile import STREAMS, Pile
-from nic.metadata import Keep
+from nic.cli.batch.inputs import STREAMS, Pile
+from nic.cli.batch.one_file import Decompress, Network, decompress
+from nic.cli.batch.run import Batch
+from nic.cli.common import options
+from nic.cli.common.command import command
+from nic.format.channels import Channels
+from nic.picture.metadata import Keep
 
 
 @command("decompress", epilog="See also: nic-compress(1), nic-test(1), nic(1).")

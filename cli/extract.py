@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import click
 
-from nic.channels import Channels
-from nic.cli import options
-from nic.cli.command import about, command
-from nic.cli.files import skimming, writing
+from nic.cli.common import options
+from nic.cli.common.command import about, command
+from nic.cli.common.files import skimming, writing
+from nic.format.channels import Channels
 
 
 @command("extract", epilog="See also: nic-truncate(1), nic-latents(1), nic-decode(1), nic(5).")
@@ -43,10 +43,10 @@ def main(
       nic extract -c 0-7,12 --latents --format npy < a.nic > some.npy
       nic extract -c 0-2 a.nic | nic-decode > b.png
     """
-    from nic.channels import planes, read_selected
-    from nic.cli.arrays import array_writer
-    from nic.pipeline import Codec
-    from nic.stream import Record, Stage, write_record
+    from nic.cli.common.arrays import array_writer
+    from nic.codec import Codec
+    from nic.format.channels import planes, read_selected
+    from nic.format.records import Record, Stage, write_record
 
     codec = Codec(max_pixels=max_pixels)
     as_array = name == "npy" or (name is None and (output or "").lower().endswith(".npy"))

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from nic.cli import options
-from nic.cli.command import command, name_of
-from nic.cli.files import for_each_record
-from nic.stream import Record
+from nic.cli.common import options
+from nic.cli.common.command import command, name_of
+from nic.cli.common.files import for_each_record
+from nic.format.records import Record
 
 
 @command("info", epilog="See also: nic-test(1), nic-models(1), nic(5), nic(1).")
@@ -27,7 +27,7 @@ def main(files: tuple[str, ...], as_json: bool) -> None:
       nic encode < a.png | nic info
       nic info --json *.nic | jq .bpp
     """
-    from nic.info import describe
+    from nic.format.describe import describe
 
     def show(path: str, record: Record) -> None:
         facts = {"file": name_of(path), **describe(record)}

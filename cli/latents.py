@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from nic.cli import options
-from nic.cli.command import about, command
-from nic.cli.files import reading, writing
-from nic.stream import MAGIC, Record, read_records
+from nic.cli.common import options
+from nic.cli.common.command import about, command
+from nic.cli.common.files import reading, writing
+from nic.format.records import MAGIC, Record, read_records
 
 
 @command("latents", epilog="See also: nic-extract(1), nic-encode(1), nic-decode(1), nic(1).")
@@ -28,20 +28,20 @@ def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any
       nic latents photo.jpg -o photo.npy
       nic-encode < a.png | nic-quantize -q 20 | nic latents > a.npy
     """
-    from nic.channels import latents
-    from nic.cli.arrays import array_writer
-    from nic.pipeline import Codec
+    from nic.cli.common.arrays import array_writer
+    from nic.codec import Codec
+    from nic.format.channels import latents
 
     codec = Codec(**network)
 
     def records(source: BinaryIO) -> Iterator[Record]:
-        from nic import picture
+        from nic.picture import formats
 
         start = source.read(len(MAGIC))
         if start.startswith(MAGIC[:4]):
             yield from read_records(source, start)
         else:
-            yield codec.encode(picture.read(start + source.read(), codec.limit))
+            yield codec.encode(formats.read(start + source.read(), codec.limit))
 
     with writing(output, force) as out:
         write = array_writer(out, output)

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 import click
 
 from nic import __version__
-from nic.cli.command import Program, in_one_line
+from nic.cli.common.command import Program, in_one_line
 
 COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of the help
     "compress": "compress",
     "decompress": "decompress",
     "info": "info",
-    "test": "check",
+    "test": "test",
     "models": "models",
     "bench": "bench",
-    "encode": "encode",
-    "quantize": "quantize",
-    "entropy": "entropy",
-    "pack": "pack",
-    "decode": "decode",
+    "encode": "stages.encode",
+    "quantize": "stages.quantize",
+    "entropy": "stages.entropy",
+    "pack": "stages.pack",
+    "decode": "stages.decode",
     "extract": "extract",
     "truncate": "truncate",
     "latents": "latents",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from nic.cli.command import command
+from nic.cli.common.command import command
 
 
 @command("models", epilog="See also: nic-compress(1), nic(1).")

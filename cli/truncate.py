@@ -2,8 +2,8 @@
 
 import click
 
-from nic.cli import options
-from nic.cli.command import command
+from nic.cli.common import options
+from nic.cli.common.command import command
 
 
 @command("truncate", epilog="See also: nic-extract(1), nic-quantize(1), nic-decode(1), nic(5).")
@@ -29,9 +29,9 @@ def main(files: tuple[str, ...], output: str | None, force: bool, channels: int)
       nic truncate -c 32 a.nic > b.nic
       nic compress -q 80 < a.png | nic truncate -c 16 -o coarse.nic
     """
-    from nic.channels import truncate
-    from nic.cli.files import for_each_record, writing
-    from nic.stream import write_record
+    from nic.cli.common.files import for_each_record, writing
+    from nic.format.channels import truncate
+    from nic.format.records import write_record
 
     with writing(output, force) as out:
         for_each_record(files, lambda record: write_record(out, truncate(record, channels)))

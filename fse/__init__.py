@@ -4,7 +4,6 @@ fse.h draws the format and derives the arithmetic; this package is its Python fa
 """
 
 from .classes import choose_classes, class_costs
-from .errors import CorruptStream, FseError
 from .payload import (
     MAX_TABLES,
     Bank,
@@ -26,7 +25,8 @@ from .planes import (
     energy_contexts,
     histograms,
 )
-from .stream import Coded, Kind, compress, decompress
+from .reference import Coded, Kind, compress, decompress
+from .result import CorruptStream, FseError
 from .table import DEFAULT_LOG, MAX_LOG, MIN_LOG, Table, best_parameter
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._fse import ffi, lib
-from .errors import FseError
+from .result import FseError
 
 Uint8: TypeAlias = npt.NDArray[np.uint8]
 Bytes: TypeAlias = bytes | bytearray | memoryview | Uint8

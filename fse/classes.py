@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from ._fse import ffi, lib
 from .buffers import Uint8, output, pointer, view
-from .errors import FseError, check
 from .planes import Layout, scratch
+from .result import FseError, check
 
 Costs = npt.NDArray[np.uint32]
 

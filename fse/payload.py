@@ -11,7 +11,7 @@ import numpy as np
 
 from ._fse import ffi, lib
 from .buffers import Bytes, Uint8, length, output, pointer, view
-from .errors import FseError, check
+from .result import FseError, check
 from .table import Table
 
 MAX_TABLES: int = lib.FSE_MAX_TABLES

@@ -16,8 +16,8 @@ import numpy.typing as npt
 
 from ._fse import ffi, lib
 from .buffers import Bytes, Uint8, length, output, pointer, view
-from .errors import FseError, check
 from .payload import Bank
+from .result import FseError, check
 
 
 class Context(IntEnum):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ._fse import ffi, lib
 from .buffers import Bytes, pointer, unsigned, view
-from .errors import FseError, check
+from .result import FseError, check
 
 Counts: TypeAlias = Sequence[int] | npt.NDArray[np.integer]
 

@@ -17,11 +17,11 @@ import click
 from evaluate import QUALITIES, measure, nic_coder, pictures_of
 from train import checkpoint_state  # the script beside this one, which owns the checkpoint
 
+from nic.codec import Codec
 from nic.models import cards, dcn, zoo
 from nic.models import networks as light
 from nic.models.config import config_of
-from nic.models.export import load_networks
-from nic.pipeline import Codec
+from nic.models.training.export import load_networks
 
 
 def networks(model: zoo.Model) -> dict[str, dict[str, Any]]:

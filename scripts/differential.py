@@ -19,7 +19,7 @@ import numpy as np
 
 import nic.fse as fse
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 
 import fse_model as model
 from fse_sources import SOURCES, random_counts

@@ -19,20 +19,21 @@ import numpy as np
 from train import averaged  # the script beside this one, which owns the checkpoint
 
 import nic.fse as fse
-from nic import classmap
-from nic.encode import encode
-from nic.entropy import to_ranks
-from nic.models import backend, zoo
-from nic.models.data import load_pictures
+from nic.entropy import classmap
+from nic.entropy.coding import to_ranks
+from nic.models import zoo
 from nic.models.dcn import SoftRateDistortion
-from nic.models.export import add_prior, export, export_reference
-from nic.models.fitting import fit
-from nic.quantize import quantize
+from nic.models.training.data import load_pictures
+from nic.models.training.export import add_prior, export, export_reference
+from nic.models.training.fitting import fit
+from nic.quantize.rounding import quantize
+from nic.transform import backends
+from nic.transform.encoding import encode
 
 
 def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
     """Per rate point, the ranks (C, h, w) of every picture's symbols."""
-    transform = backend.load(model)
+    transform = backends.load(model)
     latents = [encode(pixels, transform, (model.name, model.id)) for pixels in pictures]
     points = len(model.definition["lambdas"])
     qualities = [1 + 99 * i / (points - 1) for i in range(points)]

@@ -29,9 +29,10 @@ import click
 import keras
 import numpy as np
 
-from nic.models import dcn, training
+from nic.models import dcn
 from nic.models.config import DcnConfig, ModelConfig, TrainingConfig, config_of, load_config
-from nic.models.data import load_pictures
+from nic.models.training import rate_distortion
+from nic.models.training.data import load_pictures
 
 SAMPLE = 256  # patches that the DCT start is measured on
 AT_ONCE = 50  # steps that JAX makes one program of
@@ -42,22 +43,22 @@ class Run:
 
     def __init__(self, config: ModelConfig | DcnConfig, found: list[Any]) -> None:
         """``found``: uint8 (H, W, 3) pictures."""
-        pictures = training.Pictures(found)
+        pictures = rate_distortion.Pictures(found)
         keras.utils.set_random_seed(config.training.seed)
         self.config = config
         self.rng = np.random.default_rng(config.training.seed)
         self.epoch = len(pictures) / config.training.batch  # in steps
         if isinstance(config, DcnConfig):
-            feed = training.plain_batches(config.training, pictures, self.rng)
+            feed = rate_distortion.plain_batches(config.training, pictures, self.rng)
             self.model = dcn.SoftRateDistortion(config.transform.latents, config.quantizer.gamma)
             loss = self.model.objective
         else:
-            feed = training.batches(config, pictures, self.rng)
+            feed = rate_distortion.batches(config, pictures, self.rng)
             places = pictures.places(SAMPLE, config.training.patch, self.rng)
-            sample = training.cut(pictures.pixels, places, config.training.patch)
+            sample = rate_distortion.cut(pictures.pixels, places, config.training.patch)
             patches = np.round(keras.ops.convert_to_numpy(sample) * 255).astype("uint8")
-            self.model = training.RateDistortion(config, patches)
-            loss = training.loss
+            self.model = rate_distortion.RateDistortion(config, patches)
+            loss = rate_distortion.loss
         self.optimizer = keras.optimizers.Adam(
             config.training.learning_rate, global_clipnorm=config.training.clip_norm or None,
             use_ema=True, ema_momentum=config.training.ema,
@@ -73,11 +74,11 @@ class Run:
         if keras.backend.backend() == "jax":
             self.advance, self.at_once = self._compiled(), AT_ONCE
 
-    def inputs(self, batch: training.Batch) -> Any:
+    def inputs(self, batch: rate_distortion.Batch) -> Any:
         """What the model takes of a batch."""
         return batch.inputs(self.pixels, self.config.training.patch)
 
-    def _one_by_one(self, batches: list[training.Batch], rates: list[float]) -> Any:
+    def _one_by_one(self, batches: list[rate_distortion.Batch], rates: list[float]) -> Any:
         """Train on each batch at its learning rate: loss, bpp and mse of each (N, 3)."""
         results = []
         for batch, rate in zip(batches, rates, strict=True):
@@ -88,7 +89,7 @@ class Run:
 
     def _compiled(self) -> Any:
         """The same as one program of JAX's."""
-        from nic.models.compiled import Steps
+        from nic.models.training.compiled import Steps
 
         return partial(Steps(self.model, self.config.training.patch), self.pixels)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from places import SHARED
 from records import CHANNELS, to_bytes
 
+from nic.codec import Codec
+from nic.format.records import Stage
 from nic.models import zoo
-from nic.pipeline import Codec
-from nic.stream import Stage
 
-SHARED = Path(__file__).parents[2] / "shared"
 # What scikit-image ships in its wheel; skimage.data would look for some of them on the net.
 PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
 

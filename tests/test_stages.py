@@ -8,12 +8,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from records import from_bytes, latents, planes, reread, to_bytes
 
-from nic import picture as pictures
+from nic.codec import Codec
 from nic.errors import ModelError, UsageError
-from nic.header import MAX_SIDE, Colour
+from nic.format.header import MAX_SIDE, Colour
+from nic.format.records import Stage, size
 from nic.metrics import psnr
-from nic.pipeline import Codec
-from nic.stream import Stage, size
+from nic.picture import formats as pictures
 
 LATER = (Stage.SYMBOLS, Stage.CODED, Stage.PACKED)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nic import __version__
-from nic.models import backend as backends
+from nic.codec import Codec
+from nic.format.records import Stage, read_records, write_record
 from nic.models import zoo
-from nic.picture import Pixels
-from nic.pipeline import Codec
-from nic.stream import Stage, read_records, write_record
+from nic.picture.formats import Pixels
+from nic.transform import backends as backends
 
 QUALITIES = (1, 20, 35, 50, 65, 80, 100)
 

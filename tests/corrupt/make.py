@@ -3,8 +3,9 @@
 
     tests/corrupt/make.py [FOLDER]
 
-They are spelt out byte by byte from the drawings in nic/stream.py and nic/header.py, without
-the library, of a picture of 16x8 pixels: two latents in each of two channels.
+They are spelt out byte by byte from the drawings in nic/format/records.py and
+nic/format/header.py, without the library, of a picture of 16x8 pixels: two latents in each of
+two channels.
 """
 
 import json

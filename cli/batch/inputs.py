@@ -1,0 +1,142 @@
+"""Piles of pictures: which files a call is about, and what each of them becomes."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nic.cli.common.files import reading
+from nic.errors import NicError, UsageError
+from nic.picture.formats import ALIASES, FORMATS
+
+log = logging.getLogger("nic")
+
+# What --recursive takes for a picture; no GIF, of which the first frame alone would be coded, and
+# no NumPy array, which is written and not read.
+PICTURES = frozenset(
+    (*FORMATS, *ALIASES, "jpe", "jfif", "dib", "pbm", "jp2", "j2k", "avif", "tga")
+) - {"npy"}
+STREAMS = frozenset(("nic",))
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file and its output, None for stdout; or why there is nothing to do but to say so."""
+
+    source: str
+    target: str | None = None
+    error: NicError | None = None
+
+
+@dataclass(frozen=True)
+class Pile:
+    """The operands and options that say which files are meant, as the user gave them.
+
+    Args:
+        files: operands; ``-`` is stdin, which no operand and no list means too.
+        extensions: of the files to take from folders, in lower case.
+        suffix: extension of the outputs.
+    """
+
+    files: tuple[str, ...]
+    extensions: frozenset[str]
+    suffix: str
+    output: str | None = None
+    output_dir: str | None = None
+    recursive: bool = False
+    filelist: str | None = None
+    null: bool = False
+    skip_existing: bool = False
+
+    def jobs(self) -> list[Job]:
+        """What is to be done, in the order of the operands, folders sorted.
+
+        Raises: UsageError when the outputs cannot be told apart, OSError for the list of files.
+        """
+        listed = None if self.filelist is None else list(_listed(self.filelist, self.null))
+        operands = [*self.files, *(listed or ())]
+        sources = operands if operands or listed is not None else ["-"]
+        if self.output is not None and (len(sources) != 1 or self.output_dir is not None):
+            raise UsageError("-o names one output: give one FILE and no --output-dir")
+        if "-" in self.files and self.filelist == "-":
+            raise UsageError("stdin cannot be the list of files and a file too")
+        jobs = [job for source in sources for job in self._jobs_of(source)]
+        _refuse_shared_targets(jobs)
+        return jobs
+
+    def _jobs_of(self, source: str) -> Iterator[Job]:
+        if source == "-" or not os.path.isdir(source):
+            yield Job(source, self.output or self._target(source, os.path.basename(source)))
+        elif not self.recursive:
+            yield Job(source, error=UsageError("is a directory; use -r"))
+        elif self.output is not None:
+            raise UsageError("-o names one output: give --output-dir with a directory")
+        else:
+            yield from self._jobs_in(source)
+
+    def _jobs_in(self, folder: str) -> Iterator[Job]:
+        count = 0
+        for path, error in _walk(folder, self.extensions):
+            count += 1
+            yield Job(path, self._target(path, os.path.relpath(path, folder)), error)
+        if not count:
+            log.warning("note: %s: no files with a known extension", folder)
+
+    def _target(self, source: str, inside: str) -> str | None:
+        """The output of a file, ``inside`` being its path in the output folder."""
+        if source == "-":
+            return None
+        base = Path(source) if self.output_dir is None else Path(self.output_dir, inside)
+        return str(base.with_suffix(f".{self.suffix}"))
+
+
+def without_existing(jobs: list[Job]) -> list[Job]:
+    """The jobs whose output is not there yet."""
+    left = [job for job in jobs if job.target in (None, "-") or not os.path.isfile(job.target)]
+    if len(left) < len(jobs):
+        log.info("skipped %d of %d: their outputs exist", len(jobs) - len(left), len(jobs))
+    return left
+
+
+def absolute(job: Job) -> Job:
+    """The same job for a process with another working folder."""
+    target = None if job.target is None else os.path.abspath(job.target)
+    return replace(job, source=os.path.abspath(job.source), target=target)
+
+
+def _walk(folder: str, extensions: frozenset[str]) -> Iterator[tuple[str, NicError | None]]:
+    """Files with these extensions, sorted, and folders that cannot be read.
+
+    Links to folders are not followed, pipes and devices not taken; a link that leads nowhere is.
+    """
+    failed: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=failed.append):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(parent, name)
+            known = os.path.splitext(name)[1][1:].lower() in extensions
+            if known and (os.path.isfile(path) or not os.path.exists(path)):
+                yield path, None
+    for error in failed:
+        yield str(error.filename), NicError(error.strerror or str(error))
+
+
+def _listed(path: str, null: bool) -> Iterator[str]:
+    """Names from a file, one a line or ended by NUL bytes; ``-`` in it is a file of that name."""
+    with reading(path) as source:
+        data = source.read()
+    for name in data.split(b"\0" if null else b"\n"):
+        if name:
+            yield "./-" if name == b"-" else os.fsdecode(name)
+
+
+def _refuse_shared_targets(jobs: Iterable[Job]) -> None:
+    seen: set[str] = set()
+    for job in jobs:
+        if job.target is None or job.error is not None:
+            continue
+        target = os.path.normpath(job.target)
+        if target in seen:
+            raise UsageError(f"several inputs would be written to {job.target}")
+        seen.add(target)

@@ -1,0 +1,153 @@
+"""Doing many jobs in worker processes that outlive each other's death.
+
+Workers are spawned, never forked: a network's threads do not survive a fork. Each loads its
+networks once, gets one job at a time, and answers with what is to be printed. A worker that
+dies costs the job that it had; another one takes its place.
+"""
+
+import multiprocessing
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+
+from nic.cli.batch.inputs import Job
+from nic.cli.batch.job import Outcome, Outcomes, Task
+from nic.cli.common.command import name_of
+from nic.cli.common.files import remove_stale
+from nic.errors import NicError
+
+PATIENCE = 2.0  # seconds that workers have to clean up after themselves
+
+
+def in_workers(jobs: list[Job], task: Task, workers: int) -> Outcomes:
+    """The number and outcome of every job, as they come; an interrupt leaves no worker behind."""
+    waiting = list(enumerate(jobs))[::-1]
+    pool: list[_Worker] = []
+    try:
+        while waiting or any(worker.busy for worker in pool):
+            pool = [worker for worker in pool if worker.connection is not None]
+            while len(pool) < min(workers, len(waiting) + sum(w.busy for w in pool)):
+                pool.append(_Worker(task))
+            for worker in pool:
+                if waiting and not worker.busy:
+                    worker.give(*waiting.pop())
+            busy = {worker.connection: worker for worker in pool if worker.busy}
+            ready = wait([connection for connection in busy if connection is not None])
+            for connection, worker in busy.items():
+                if connection in ready:
+                    yield worker.take()
+    finally:
+        _stop(pool)
+
+
+class _Worker:
+    """A process, and the job that it has."""
+
+    def __init__(self, task: Task) -> None:
+        context = multiprocessing.get_context("spawn")
+        mine, its = context.Pipe()
+        self.connection: Connection | None = mine
+        self.job: tuple[int, Job] | None = None
+        self.process: SpawnProcess = context.Process(target=_serve, args=(its, task), daemon=True)
+        with _held_signals():
+            self.process.start()
+        its.close()
+
+    @property
+    def busy(self) -> bool:
+        return self.job is not None
+
+    def give(self, number: int, job: Job) -> None:
+        """Send a job; where the worker is dead, ``take`` will find that out."""
+        assert self.connection is not None
+        self.job = number, job
+        with _held_signals():
+            try:
+                self.connection.send(job)
+            except OSError:
+                return
+
+    def take(self) -> tuple[int, Outcome]:
+        """What the worker answered, or that it died; call when there is something."""
+        assert self.connection is not None
+        assert self.job is not None
+        (number, job), self.job = self.job, None
+        try:
+            return number, self.connection.recv()
+        except (EOFError, OSError):
+            self.connection.close()
+            self.connection = None
+        self.process.join()
+        _clean(job)
+        why = _cause(self.process.exitcode)
+        error = NicError(f"{name_of(job.source)}: the process that worked on it {why}")
+        return number, Outcome(error.exit_code, failure=str(error))
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"was killed ({signal.Signals(-code).name})"
+    return f"ended with exit status {code}"
+
+
+def _stop(pool: list[_Worker]) -> None:
+    """End all workers: idle ones leave by themselves, others get seconds to clean up."""
+    for worker in pool:
+        if worker.connection is not None:
+            worker.connection.close()
+        if worker.busy:
+            worker.process.terminate()
+    end = time.monotonic() + PATIENCE
+    for worker in pool:
+        worker.process.join(max(0.0, end - time.monotonic()))
+        if worker.process.is_alive():
+            worker.process.kill()
+            worker.process.join()
+        if worker.job is not None:
+            _clean(worker.job[1])
+
+
+def _clean(job: Job) -> None:
+    """Remove what a dead worker left of its output."""
+    if job.target is not None:
+        remove_stale([job.target])
+
+
+@contextmanager
+def _held_signals() -> Iterator[None]:
+    """Let no interrupt through, nor to a process that starts here; a dead worker is an OSError.
+
+    Ctrl-C goes to all processes of a terminal, but it is for the first one to stop the others.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would unblock the interrupt
+    pipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGPIPE, pipe)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _serve(connection: Connection, task: Task) -> None:
+    """A worker's life: jobs in, outcomes out, until the other side is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    while True:
+        try:
+            job = connection.recv()
+        except (EOFError, OSError):
+            return
+        outcome = task(job)
+        try:
+            connection.send(outcome)
+        except OSError:
+            return

@@ -1,0 +1,137 @@
+"""Many files in, many files out: progress, order, and failures that stop nothing else."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from time import monotonic
+from typing import Generic, TypeVar
+
+import click
+
+from nic.cli.batch.dask import in_cluster
+from nic.cli.batch.inputs import Job, Pile, without_existing
+from nic.cli.batch.job import Outcome, Outcomes, Task, cores
+from nic.cli.batch.one_file import Compress, Decompress, keep_or_remove
+from nic.cli.common.command import attempt, gravity, log, program_name
+from nic.cli.common.files import remove_stale
+from nic.errors import UsageError
+
+Advance = Callable[[], None]
+Settings = TypeVar("Settings", Compress, Decompress)
+
+
+@dataclass(frozen=True)
+class Batch(Generic[Settings]):
+    """What to do with a pile of files, and where: here, in worker processes, or in a cluster."""
+
+    pile: Pile
+    convert: Callable[..., None]  # source, target or None for stdout, settings
+    settings: Settings
+    workers: int = 1
+    scheduler: str | None = None
+
+    def run(self) -> None:
+        """Do everything; exit with the gravest failure. Raises UsageError before any work."""
+        if self.pile.skip_existing and self.settings.force:
+            raise UsageError("--skip-existing keeps what -f replaces; give one of them")
+        jobs = self.pile.jobs()
+        remove_stale([job.target for job in jobs if job.target not in (None, "-")])
+        if self.pile.skip_existing:
+            jobs = without_existing(jobs)
+        workers = min(self.workers, len(jobs))
+        if self.scheduler is None and workers <= 1:
+            code = self._here(jobs)
+        else:
+            self._refuse_streams(jobs)
+            code = self._elsewhere(jobs, workers)
+        click.get_current_context().exit(code)
+
+    def _refuse_streams(self, jobs: list[Job]) -> None:
+        if any(job.source == "-" or job.target == "-" for job in jobs):
+            raise UsageError("stdin and stdout are for this process; leave out -j and --scheduler")
+
+    def _task(self, settings: Settings) -> Task:
+        act = partial(self.convert, settings=settings)
+        return Task(act, self.pile.output_dir is not None, log.level)
+
+    def _here(self, jobs: list[Job]) -> int:
+        task, worst = self._task(self.settings), 0
+        with _progress(len(jobs)) as advance:
+            for job in jobs:
+                worst = max(worst, attempt(job.source, partial(task.do, job)), key=gravity)
+                advance()
+        return worst
+
+    def _elsewhere(self, jobs: list[Job], workers: int) -> int:
+        if self.scheduler is None:
+            from nic.cli.batch.processes import in_workers
+
+            own = max(1, cores() // workers)
+            network = replace(self.settings.network, cores=own, processes=workers)
+            task = self._task(replace(self.settings, network=network))
+            outcomes = in_workers(jobs, task, workers)
+        else:
+            task = self._task(replace(self.settings, keep=True))
+            every = in_cluster(jobs, task, self.settings.force, self.scheduler)
+            outcomes = self._removing(jobs, every)
+        with closing(outcomes), _progress(len(jobs)) as advance:
+            return _report(outcomes, advance)
+
+    def _removing(self, jobs: list[Job], outcomes: Outcomes) -> Outcomes:
+        """The outcomes, the sources of those that succeeded removed if that was asked for."""
+        with closing(outcomes):
+            for number, outcome in outcomes:
+                if outcome.code == 0:
+                    keep_or_remove(jobs[number].source, jobs[number].target, self.settings.keep)
+                yield number, outcome
+
+
+def _report(outcomes: Outcomes, advance: Advance) -> int:
+    """Print outcomes in the order of the jobs, as soon as that allows; the gravest exit code."""
+    program = program_name(click.get_current_context())
+    held: dict[int, Outcome] = {}
+    worst = following = 0
+    for number, outcome in outcomes:
+        held[number] = outcome
+        worst = max(worst, outcome.code, key=gravity)
+        advance()
+        while following in held:
+            _print(held.pop(following), program)
+            following += 1
+    return worst
+
+
+def _print(outcome: Outcome, program: str) -> None:
+    for note in outcome.notes:
+        click.echo(f"nic: {note}", err=True)
+    if outcome.failure is not None:
+        click.echo(f"{program}: {outcome.failure}", err=True)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Advance]:
+    """A bar on stderr when that is a terminal and there is more than one file."""
+    if total < 2 or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, rate="")
+        start, done = monotonic(), 0
+
+        def advance() -> None:
+            nonlocal done
+            done += 1
+            bar.update(task, advance=1, rate=f"{done / (monotonic() - start):.2g} files/s")
+
+        yield advance

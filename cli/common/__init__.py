@@ -1,0 +1,1 @@
+"""What all programs share: start and failure, files, options."""

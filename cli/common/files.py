@@ -1,0 +1,203 @@
+"""Where programs read and write: files by name, ``-`` for stdin and stdout."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+from nic.cli.common.command import FULL, about
+from nic.errors import NicError, UsageError
+from nic.format.records import Record, read_records
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a file that is open cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # what _create names files
+
+
+@contextmanager
+def reading(path: str) -> Iterator[BinaryIO]:
+    """Open a file, or stdin for ``-``."""
+    if path == "-":
+        yield _open(sys.stdin, "closed").buffer
+    else:
+        with open(path, "rb") as file:
+            yield file
+
+
+@contextmanager
+def skimming(path: str) -> Iterator[BinaryIO]:
+    """Like ``reading``, but of an input that can seek nothing is read ahead."""
+    with reading(path) as source:
+        yield getattr(source, "raw", source) if source.seekable() else source
+
+
+@contextmanager
+def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
+    """Open the output: a file that appears only once it is complete, or stdout.
+
+    Args:
+        path: a file name; ``-`` for stdout; None for stdout unless that is a terminal.
+        force: replace an existing file.
+    Raises: UsageError for a terminal, NicError for an existing file.
+    """
+    if path is None and _open(sys.stdout, "stdout: closed").isatty():
+        raise UsageError("not writing binary data to a terminal; use -o FILE, or -o - to insist")
+    if path is None or path == "-":
+        out = _open(sys.stdout, "stdout: closed").buffer
+        with _naming("stdout"):
+            yield out
+            out.flush()
+        return
+    refuse(path, force)
+    with _naming(path), _opened(path, force) as file:
+        yield file
+
+
+@contextmanager
+def _naming(output: str) -> Iterator[None]:
+    """Name the output where it is full: the system does not say which file that was."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            error.filename = output
+        raise
+
+
+@contextmanager
+def _opened(path: str, force: bool) -> Iterator[BinaryIO]:
+    target = Path(path)
+    if target.exists() and not target.is_file():  # a device or a named pipe
+        with target.open("wb") as device:
+            yield device
+        return
+    with _temporary(target, force) as file:
+        yield file
+
+
+def refuse(path: str | None, force: bool) -> None:
+    """Raise NicError when the output is a file that exists already, and is to be kept."""
+    if path is not None and path != "-" and Path(path).is_file() and not force:
+        raise NicError(f"{path} exists already; use -f to replace it")
+
+
+@contextmanager
+def _temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
+    """A temporary file beside ``target``, named as it on success, removed on failure.
+
+    It is locked from its creation to the end, closed or not, so that ``remove_stale`` can tell
+    it from those of processes that were killed: on whichever machine they ran, a lock is gone.
+    """
+    try:
+        handle, name = _create(target)
+    except OSError as error:
+        raise NicError(f"{target}: cannot be created: {error.strerror}") from error
+    lock = os.dup(handle)  # closing the file, which may find a full disk, must not unlock it
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+        os.chmod(name, 0o666 & ~_umask())
+        _publish(name, target, force)
+    finally:  # an interrupt too must leave nothing behind
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        os.close(lock)
+
+
+def _create(target: Path) -> tuple[int, str]:
+    """A temporary file that is locked: its descriptor and name. Raises OSError."""
+    while True:
+        handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+        _lock(handle, wait=True)
+        with suppress(FileNotFoundError):  # remove_stale came between creation and lock
+            if os.path.samestat(os.stat(name), os.fstat(handle)):
+                return handle, name
+        os.close(handle)
+
+
+def _lock(handle: int, wait: bool) -> bool:
+    """Lock a file as long as this process keeps it open; whether that was possible."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:  # held by another process, or a file system without locks
+        return False
+    return True
+
+
+def _publish(name: str, target: Path, force: bool) -> None:
+    """Give a complete file its name. Without ``force``, never in the place of another one."""
+    if not force:
+        try:
+            os.link(name, target)
+        except FileExistsError:
+            raise NicError(f"{target} exists already; use -f to replace it") from None
+        except OSError:  # a file system without links; that nothing was there was seen before
+            refuse(str(target), force)
+        else:
+            return
+    os.replace(name, target)
+
+
+def remove_stale(targets: Iterable[str]) -> int:
+    """Remove the temporary files of these outputs that killed processes left; how many."""
+    folders: dict[str, set[str]] = {}
+    for target in targets:
+        folder, name = os.path.split(target)
+        folders.setdefault(folder or ".", set()).add(name)
+    return sum(_remove_stale(folder, names) for folder, names in folders.items())
+
+
+def _remove_stale(folder: str, names: set[str]) -> int:
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry.path for entry in entries if _is_temporary(entry.name, names)]
+    except OSError:  # whatever is wrong with the folder, writing into it will say
+        return 0
+    return sum(map(_remove_if_unlocked, found))
+
+
+def _is_temporary(name: str, names: set[str]) -> bool:
+    match = TEMPORARY.fullmatch(name)
+    return match is not None and match[1] in names
+
+
+def _remove_if_unlocked(path: str) -> bool:
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            if _lock(handle, wait=False):
+                os.unlink(path)
+                return True
+        finally:
+            os.close(handle)
+    return False
+
+
+def _open(stream: TextIO | None, complaint: str) -> TextIO:
+    """Return the stream. Raises NicError when the program was started without it."""
+    if stream is None:
+        raise NicError(complaint)
+    return stream
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def for_each_record(paths: tuple[str, ...], act: Callable[[Record], None]) -> None:
+    """Give every record of every input to ``act`` in turn; errors name the input."""
+    for path in paths or ("-",):
+        with about(path), reading(path) as source:
+            for record in read_records(source):
+                act(record)

@@ -1,0 +1,1 @@
+"""The programs that do one stage each."""

@@ -1,0 +1,67 @@
+"""nic-decode: records of any stage to pictures."""
+
+from typing import Any
+
+from nic.cli.common import options
+from nic.cli.common.command import about, command, name_of
+from nic.cli.common.files import reading, writing
+from nic.errors import UsageError
+from nic.format.channels import Channels, select
+from nic.picture.metadata import Keep
+
+
+@command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic(1).")
+@options.files
+@options.output
+@options.channel_list(options.DECODED)
+@options.picture_format
+@options.network
+@options.threads
+@options.tolerate
+@options.max_pixels
+@options.metadata(options.WRITTEN)
+def main(
+    files: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    channels: Channels | None,
+    picture_format: str | None,
+    tolerate: bool,
+    metadata: Keep,
+    **network: Any,
+) -> None:
+    """Decode records of any stage into pictures.
+
+    Takes packed files, coded streams, symbols, or latents (the transform without
+    quantization). Several pictures are written one after the other on stdout.
+
+    \b
+    Examples:
+      nic-decode < a.nic > b.png
+      nic-decode a.nic -o b.tiff
+      nic-decode --channels 0-15 a.nic -o coarse.png
+      nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
+    """
+    from nic.cli.batch.one_file import records_of
+    from nic.codec import Codec
+    from nic.format.salvage import Report
+    from nic.picture import formats, rows
+
+    run = Codec(**network)
+    named = output is not None and output != "-"
+    name = picture_format or formats.format_of(output)
+    done, report = 0, Report()
+    with writing(output, force) as out:
+        for path in files or ("-",):
+            with about(path), reading(path) as source:
+                report.prefix = f"{name_of(path)}: "
+                records = (
+                    record if channels is None else select(record, channels)
+                    for record in records_of(source, run, report if tolerate else None)
+                )
+                for parts in rows.pictures(run.decode_strips(records)):
+                    if named and done:
+                        raise UsageError(f"more than one picture for {output}; use stdout")
+                    rows.write(out, parts, name, run.limit, metadata)
+                    done += 1
+    report.check()

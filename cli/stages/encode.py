@@ -1,0 +1,61 @@
+"""nic-encode: pictures to latents."""
+
+from typing import Any
+
+import click
+
+from nic.cli.common import options
+from nic.cli.common.command import about, command
+from nic.cli.common.files import reading, writing
+from nic.picture.metadata import Keep
+
+
+@command("encode", epilog="See also: nic-quantize(1), nic-decode(1), nic(1).")
+@options.files
+@options.output
+@options.rate
+@options.model
+@options.network
+@options.max_memory
+@options.max_pixels
+@options.refine
+@options.alpha_quality
+@options.metadata(options.STORED)
+@click.option("--name", metavar="TEXT", help="Record TEXT as the picture's name.")
+def main(
+    files: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    quality: float | None,
+    channels: int | None,
+    name: str | None,
+    refinement: int,
+    alpha_quality: float | None,
+    metadata: Keep,
+    **network: Any,
+) -> None:
+    """Transform pictures into latents.
+
+    Reads each FILE, or one picture on stdin, and writes one record of latents per picture,
+    or one for each strip of a large one. Quality and channels are recorded for the stages
+    that follow.
+
+    \b
+    Examples:
+      nic-encode < a.png | nic-entropy > a.nic
+      nic-encode -q 80 a.png b.png | nic-pack -o both.nic
+    """
+    from nic.codec import Codec
+    from nic.format.records import write_record
+    from nic.picture.rows import open_picture
+
+    run = Codec(**network)
+    with writing(output, force) as out:
+        for path in files or ("-",):
+            with about(path), reading(path) as source:
+                picture = open_picture(source, run.strip_pixels, run.limit, metadata)
+                records = run.encode_rows(
+                    picture, quality, channels, name, alpha_quality, refinement
+                )
+                for record in records:
+                    write_record(out, record)

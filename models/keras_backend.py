@@ -1,0 +1,104 @@
+"""A model's transforms on Keras, on the CPU or a GPU, and the search through them.
+
+What gives the same latents and pictures without Keras is in ``nic.transform.backends``.
+"""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import ModelError, UsageError
+from nic.models.quiet import native_stderr_closed
+from nic.models.zoo import Model
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of a picture, of which latents are refined."""
+
+    latents: Floats  # (h, w, C) in units of the quantizer's step
+    inputs: dict[str, NDArray[Any]]  # ... of their cost: see nic.models.refiner.Refiner.call
+
+
+class KerasBackend:
+    """The transforms as Keras models, on the CPU or a GPU.
+
+    Arguments are those of ``nic.transform.backends.load``.
+    """
+
+    def __init__(self, model: Model, device: str, cores: int | None = None) -> None:
+        if importlib.util.find_spec("keras") is None:
+            raise ModelError("Keras is not installed: pip install 'nic-codec[keras]'")
+        if cores is not None:
+            for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+                os.environ.setdefault(variable, str(cores))
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with native_stderr_closed():
+            import keras
+
+            from nic.models.training.export import load_networks
+
+            devices = _devices(keras)  # which starts the framework
+
+        self._keras = keras
+        self._model = model
+        self._device = self._place(device, devices)
+        with keras.device(self._device):
+            self._analysis, self._synthesis = load_networks(model)
+        self._refiners: dict[tuple[int, ...], Any] = {}  # by the shape of a window's latents
+
+    @staticmethod
+    def _place(device: str, devices: list[str]) -> str:
+        """Keras's name of the device. Raises UsageError when there is no such device."""
+        if device == "auto":
+            return str(devices[0])
+        if device == "cpu":
+            return device
+        wanted = device if ":" in device else f"{device}:0"
+        if wanted not in devices:
+            raise UsageError(f"no device {device}; this machine has: {', '.join(devices)}")
+        return wanted
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """See ``Backend``."""
+        return self._model.reach
+
+    def analysis(self, picture: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run(self._analysis, picture)
+
+    def synthesis(self, latents: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run(self._synthesis, latents)
+
+    def refine(self, window: Window, steps: int) -> Floats:
+        """Better latents for a window of a picture: see ``nic.models.refiner``."""
+        from nic.models.refiner import Refiner
+
+        shape = window.latents.shape
+        with self._keras.device(self._device):
+            if shape not in self._refiners:
+                self._refiners[shape] = Refiner(self._model, self._synthesis, shape)
+            refined: Floats = self._refiners[shape].refine(window, steps)
+        return refined
+
+    def _run(self, network: Any, x: Floats) -> Floats:
+        with self._keras.device(self._device):
+            out: Floats = self._keras.ops.convert_to_numpy(network(x[None]))[0]
+        return out
+
+
+def _devices(keras: Any) -> list[str]:
+    """Devices of the best kind that there is, as Keras names them."""
+    if keras.backend.backend() != "torch":
+        return [str(device) for device in keras.distribution.list_devices()]
+    import torch  # for which Keras has no list
+
+    return [f"gpu:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]

@@ -1,0 +1,1 @@
+"""How models are made: data, losses, training steps, tables, export."""

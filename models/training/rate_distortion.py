@@ -1,0 +1,226 @@
+"""Rate-distortion training of a model family: what is trained is what will be coded.
+
+The same network serves every rate: latents are multiplied by a gain per (rate point,
+channel), geometrically interpolated in between. Rate is counted on additive uniform noise,
+distortion on straight-through rounding, and the DC-like channels are predicted for both. Nothing
+is clipped to the codebook: the few values beyond it are coded as their excess.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from nic.models import networks
+from nic.models.config import ModelConfig, TrainingConfig
+from nic.models.distortion import MEASURES
+from nic.models.training.entropy_model import ClassPrior
+
+CODEBOOK = (-15, 16)
+GAIN_SPEED = 4.0  # log gains move this much faster than weights at the same learning rate
+# For orthonormal coefficients quantized with step D (in 255ths), distortion D^2/12 per
+# coefficient and 6.02 dB per bit give dL/dR = 0 at lambda * D^2 = 3 * 12 / (2 ln 2) = 26.
+DCT_STEP = 26.0
+
+
+class Batch(NamedTuple):
+    """One step's patches, as places in the pictures, and what goes with them."""
+
+    places: NDArray[np.int32]  # (B, 3), see Pictures.places
+    rest: dict[str, NDArray[np.float32]]  # further inputs of the model
+    target: NDArray[np.float32]  # (B, 1), the first argument of its loss
+
+    def inputs(self, pixels: keras.KerasTensor, size: int) -> Any:
+        """What the model takes: the patches of ``pixels``, and the rest if there is any."""
+        picture = cut(pixels, self.places, size)
+        return {"picture": picture, **self.rest} if self.rest else picture
+
+
+class RateDistortion(keras.Model):
+    """Both transforms, the gains and the prior; maps a batch to its rate and distortion."""
+
+    def __init__(self, config: ModelConfig, sample: NDArray[np.uint8]) -> None:
+        """``sample``: uint8 (B, H, W, 3) training patches for the DCT start."""
+        super().__init__(name=config.name, dtype="float32")
+        self.config = config
+        self.analysis = networks.analysis(config.transform)
+        self.synthesis = networks.synthesis(config.transform)
+        filters, deviation = networks.dct_order(sample)
+        networks.start_as_dct(self.analysis, self.synthesis, filters)
+        gain = 255 * np.sqrt(np.array(config.rate.lambdas) / DCT_STEP)
+        gain = np.repeat(gain[:, None], config.transform.latents, axis=1)
+        self.log_gain = self._log_gain(np.log(gain), "log_gain")
+        self.log_step = self._log_gain(-np.log(gain), "log_step")
+        self.prior = ClassPrior(config.rate, gain * deviation[: config.transform.latents])
+        self.noise = keras.random.SeedGenerator(config.training.seed)
+        predicted = np.zeros(config.transform.latents, "float32")
+        predicted[list(config.rate.predicted)] = 1
+        self.predicted = predicted
+
+    def _log_gain(self, value: NDArray[np.float64], name: str) -> keras.Variable:
+        start = keras.initializers.Constant(value / GAIN_SPEED)
+        return self.add_weight(shape=value.shape, initializer=start, name=name)
+
+    def call(self, inputs: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
+        """Rate and distortion of each patch.
+
+        Args: ``picture`` (B, H, W, 3) in [0, 1]; ``level`` (B, L) weights over the rate
+            points; ``mask`` (B, C), 0 for the channels that are dropped.
+        Returns: (B, 2): bits per pixel, and distortion as squared error of [0, 1] pixels.
+        """
+        picture, level, mask = inputs["picture"], inputs["level"], inputs["mask"]
+        kept = mask[:, None, None]  # (B, 1, 1, C)
+        scaled = self.analysis(picture) * self._per_channel(self.log_gain, level) * kept
+        rounded = scaled + ops.stop_gradient(ops.round(scaled) - scaled)
+        prediction = median_edge(rounded) * ops.convert_to_tensor(self.predicted)
+        symbols = rounded - prediction
+        noise = keras.random.uniform(ops.shape(scaled), -0.5, 0.5, seed=self.noise)
+        bits = self.prior(scaled + noise - prediction, symbols, level, mask)
+        decoded = (symbols + prediction) * self._per_channel(self.log_step, level) * kept
+        distortion = MEASURES[self.config.training.distortion]
+        error = distortion(picture, self.synthesis(decoded))
+        _, height, width, _ = ops.shape(picture)
+        return ops.stack([bits / (height * width), error], axis=-1)
+
+    def _per_channel(self, log: keras.Variable, level: keras.KerasTensor) -> keras.KerasTensor:
+        return ops.exp(ops.matmul(level, log * GAIN_SPEED))[:, None, None]
+
+    def balance(self) -> None:
+        """Make gain times step 1 at the highest rate point, in place; codes are as before.
+
+        Gain and step are trained apart, so a latent does not come back as it was, but scaled
+        by their product, much the same at every rate point. Moved into the analysis transform,
+        latents that were never quantized are what the synthesis transform expects.
+        """
+        log_scale = (self.log_gain + self.log_step)[-1] * GAIN_SPEED  # (C,)
+        for variable in self.analysis.get_layer("latents").weights:
+            variable.assign(variable * ops.exp(log_scale))
+        self.log_gain.assign(self.log_gain - log_scale / GAIN_SPEED)
+
+    def start_from(self, other: "RateDistortion") -> None:
+        """Copy what ``other`` has learned, in place; a network grows this way.
+
+        Blocks and latents that only this model has keep their own start: near the identity,
+        and as further DCT coefficients. Rate points may differ: gains, steps and the prior's
+        levels are interpolated over log lambda, or continued along their last slope.
+        Everything else must have the same shapes.
+        """
+        for own, theirs in zip(self._parts(), other._parts(), strict=True):
+            known = {variable.path: variable for variable in theirs}
+            for variable in own:
+                if variable.path in known:
+                    value = np.array(ops.convert_to_numpy(variable))
+                    learned = self._at_rate_points(known[variable.path], other.config)
+                    value[tuple(slice(n) for n in learned.shape)] = learned
+                    variable.assign(value)
+
+    def _parts(self) -> list[list[keras.Variable]]:
+        """The variables by part; their paths are unique within a part only."""
+        parts = [part.weights for part in (self.analysis, self.synthesis, self.prior)]
+        return [*parts, [self.log_gain, self.log_step]]
+
+    def _at_rate_points(self, variable: keras.Variable, config: ModelConfig) -> NDArray[Any]:
+        """The values of a variable of a model with other rate points, for those of this one."""
+        value = np.asarray(ops.convert_to_numpy(variable))
+        if variable.path.rpartition("/")[2] not in ("log_gain", "log_step", "level", "frequency"):
+            return value
+        known, wanted = np.log(config.rate.lambdas), np.log(self.config.rate.lambdas)
+        first = np.clip(np.searchsorted(known, wanted) - 1, 0, len(known) - 2)
+        share = (wanted - known[first]) / (known[first + 1] - known[first])
+        return np.asarray(value[first] + share[:, None] * (value[first + 1] - value[first]))
+
+    def tables(self) -> dict[str, NDArray[np.float32]]:
+        """The gains and steps (L, C), as the quantizer uses them."""
+        return {
+            name: np.exp(ops.convert_to_numpy(log) * GAIN_SPEED).astype("float32")
+            for name, log in (("gain", self.log_gain), ("step", self.log_step))
+        }
+
+
+def median_edge(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Median edge detector (LOCO-I, JPEG-LS A.4.2): (B, h, w, C) -> its prediction.
+
+    Outside the plane counts as 0, which makes the first row predict from W and the first
+    column from N.
+    """
+    padded = ops.pad(x, [[0, 0], [1, 0], [1, 0], [0, 0]])
+    west, north, northwest = padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1]
+    low, high = ops.minimum(west, north), ops.maximum(west, north)
+    # clip(W + N - NW, low, high) is the three-way case distinction in one expression.
+    return ops.clip(west + north - northwest, low, high)
+
+
+def loss(lambdas: keras.KerasTensor, rate_distortion: keras.KerasTensor) -> keras.KerasTensor:
+    """(lambda * 255^2 * MSE + bpp) / sqrt(lambda), which weighs all rate points alike."""
+    bpp, mse = rate_distortion[:, 0], rate_distortion[:, 1]
+    weight = lambdas[:, 0]
+    return ops.mean((weight * 255**2 * mse + bpp) / ops.sqrt(weight))
+
+
+def batches(config: ModelConfig, pictures: "Pictures", rng: np.random.Generator) -> Iterator[Batch]:
+    """Endless batches for ``RateDistortion``; the target is each patch's lambda."""
+    train, levels = config.training, len(config.rate.lambdas)
+    channels = config.transform.latents
+    while True:
+        places = pictures.places(train.batch, train.patch, rng)
+        at = np.clip(rng.uniform(-0.5, levels - 0.5, train.batch), 0, levels - 1)
+        level = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(levels)))
+        mask = np.ones((train.batch, channels), "float32")
+        for i in np.flatnonzero(at <= train.prefix_levels):
+            if rng.random() < train.prefix_share:
+                mask[i, rng.choice(train.prefixes) :] = 0
+        lambdas = np.exp(level @ np.log(config.rate.lambdas))[:, None]
+        rest = {"level": level.astype("float32"), "mask": mask}
+        yield Batch(places, rest, lambdas.astype("float32"))
+
+
+def plain_batches(
+    config: TrainingConfig, pictures: "Pictures", rng: np.random.Generator
+) -> Iterator[Batch]:
+    """Endless batches of patches alone, for a model that knows its loss without targets."""
+    while True:
+        places = pictures.places(config.batch, config.patch, rng)
+        yield Batch(places, {}, np.zeros((config.batch, 1), "float32"))
+
+
+class Pictures:
+    """Training pictures in the memory of the device, where patches are cut out of them."""
+
+    def __init__(self, pictures: list[NDArray[np.uint8]]) -> None:
+        """``pictures``: uint8 (H, W, 3) each, less than 2^31 pixels together."""
+        self._shapes = np.array([picture.shape[:2] for picture in pictures])
+        self._starts = np.cumsum([0, *self._shapes.prod(axis=1)])
+        if self._starts[-1] >= 2**31:
+            raise ValueError(f"{self._starts[-1]} pixels are more than an index can name")
+        flat = np.concatenate([picture.reshape(-1, 3) for picture in pictures])
+        self.pixels = ops.convert_to_tensor(flat)  # (N, 3)
+
+    def __len__(self) -> int:
+        """How many pictures there are."""
+        return len(self._shapes)
+
+    def places(self, count: int, size: int, rng: np.random.Generator) -> NDArray[np.int32]:
+        """Places of random crops, mirrored or transposed at random.
+
+        Returns int32 (B, 3): the index of a crop's first pixel, and the distance to the next
+        one down and across.
+        """
+        chosen = rng.integers(len(self), size=count)
+        height, width = self._shapes[chosen].T
+        y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
+        mirrored, transposed = rng.random((2, count)) < 0.5
+        x = np.where(mirrored, x + size - 1, x)  # from its last column back
+        across = np.where(mirrored, -1, 1)
+        down, across = np.where(transposed, (across, width), (width, across))
+        return np.stack([self._starts[chosen] + y * width + x, down, across], 1).astype(np.int32)
+
+
+def cut(pixels: keras.KerasTensor, places: keras.KerasTensor, size: int) -> keras.KerasTensor:
+    """Patches float32 (B, S, S, 3) in [0, 1], from uint8 (N, 3) and ``Pictures.places``."""
+    along = np.arange(size, dtype="int32")
+    rows = places[:, :1] + places[:, 1:2] * along  # (B, S)
+    at = rows[:, :, None] + (places[:, 2:] * along)[:, None]  # (B, S, S)
+    return ops.cast(ops.take(pixels, at, axis=0), "float32") / 255

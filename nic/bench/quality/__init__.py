@@ -1,0 +1,1 @@
+"""Rate and distortion of nic and of its peers."""

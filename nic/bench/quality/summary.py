@@ -1,0 +1,96 @@
+"""What follows from the rows of a quality run: means, rates at equal quality, and speed."""
+
+import statistics
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from nic.bench.codecs import Coder
+from nic.bench.quality.bdrate import Point, bd_rate, in_decibels
+from nic.bench.speed.timing import Timing, sample
+from nic.picture.formats import Pixels
+
+Row = dict[str, Any]
+METRICS = {
+    "psnr": "PSNR, dB",
+    "ssim": "SSIM",
+    "ms_ssim": "MS-SSIM",
+    "ssimulacra2": "SSIMULACRA 2",
+}
+SIMILARITIES = ("ssim", "ms_ssim")  # compared in decibels
+TIMED = 3  # pictures whose coding is timed
+REPEATS = 3  # of each
+
+
+def means(rows: Sequence[Row]) -> list[Row]:
+    """The mean over all pictures for every codec and level, in the order of the rows."""
+    groups: dict[tuple[str, float], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["codec"], row["level"]), []).append(row)
+    return [
+        {"codec": codec, "level": level}
+        | {name: _mean([row[name] for row in group]) for name in ("bpp", *METRICS)}
+        for (codec, level), group in groups.items()
+    ]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    finite = [value for value in values if value is not None]
+    return round(statistics.fmean(finite), 6) if len(finite) == len(values) else None
+
+
+def curve(rows: Sequence[Row], codec: str, metric: str) -> list[Point]:
+    """Rate and quality of a codec's mean rows; the similarities in decibels."""
+    scale = in_decibels if metric in SIMILARITIES else float
+    mine = [row for row in rows if row["codec"] == codec and row[metric] is not None]
+    return [(row["bpp"], scale(row[metric])) for row in mine]
+
+
+def bd_rates(names: Sequence[str], own: int, rows: Sequence[Row]) -> list[Row]:
+    """BD-rates of the first ``own`` codecs against every other one, by every metric."""
+    pairs = [(codec, other) for codec in names[:own] for other in names if other != codec]
+    return [
+        {"codec": codec, "against": other, "metric": metric}
+        | {"percent": percent(curve(rows, other, metric), curve(rows, codec, metric))}
+        for codec, other in pairs
+        for metric in METRICS
+    ]
+
+
+def percent(anchor: Sequence[Point], test: Sequence[Point]) -> float | None:
+    """BD-rate to two decimals; None where the curves share no quality."""
+    rate = bd_rate(anchor, test)
+    return None if rate is None else round(rate, 2)
+
+
+def time_all(coders: Sequence[Coder], pictures: Sequence[Pixels], rows: Sequence[Row]) -> list[Row]:
+    """How long each codec takes with nothing beside it, at about the same quality.
+
+    The quality is the PSNR of the first codec's middle level; the others are timed at their
+    level that comes nearest, or at their middle one where there is no finite PSNR.
+    """
+    own = [row for row in rows if row["codec"] == coders[0].name]
+    target = own[len(own) // 2]["psnr"]
+    return [_time(coder, pictures, _nearest(rows, coder.name, target)) for coder in coders]
+
+
+def _nearest(rows: Sequence[Row], codec: str, psnr: float | None) -> Row:
+    mine = [row for row in rows if row["codec"] == codec]
+    finite = [row for row in mine if row["psnr"] is not None]
+    if psnr is None or not finite:
+        return mine[len(mine) // 2]
+    return min(finite, key=lambda row: abs(row["psnr"] - psnr))
+
+
+def _time(coder: Coder, pictures: Sequence[Pixels], at: Row) -> Row:
+    encoding: list[float] = []
+    decoding: list[float] = []
+    for pixels in pictures:
+        file = coder.encode(pixels, at["level"])
+        encoding += sample(partial(coder.encode, pixels, at["level"]), REPEATS)
+        decoding += sample(partial(coder.decode, file), REPEATS)
+    return {
+        **{name: at[name] for name in ("codec", "level", "bpp", "psnr")},
+        "encode": Timing.of(encoding).row(),
+        "decode": Timing.of(decoding).row(),
+    }

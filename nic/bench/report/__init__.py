@@ -1,0 +1,1 @@
+"""Reports of measurements: files, tables, plots, comparison."""

@@ -1,0 +1,208 @@
+"""What a report says, as tables of text and notes below them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from nic.bench import machine
+from nic.bench.quality.summary import METRICS
+from nic.bench.speed import reference, stages
+
+Report = dict[str, Any]
+Row = dict[str, Any]
+NOTHING = "-"
+MEGABYTE = 1e6
+OWN = "nic "  # how the names of our own codecs begin
+PROGRAMS = ("nic compress", "nic decompress")
+INTERRUPTED = "Interrupted: this is what was finished."
+
+
+class Table(NamedTuple):
+    """A title, the names of the columns, and rows of as many cells."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def tables(report: Report) -> list[Table]:
+    """The tables of a report of either kind; those without a row are left out."""
+    made = _quality(report) if report["kind"] == "quality" else _speed(report)
+    return [table for table in made if table.rows]
+
+
+def notes(report: Report) -> list[str]:
+    """What must be known to read the tables, and what is not in them."""
+    lines = [INTERRUPTED] * (not report["complete"])
+    lines.append(f"Measured with {machine.in_words(report['machine'])}.")
+    if report["kind"] == "quality":
+        lines += [_versions(report["codecs"])]
+        lines += [TIMED_HOW.format(row["encode"]["repeats"]) for row in report["seconds"][:1]]
+        lines += [f"Left out: {line}." for line in report["left_out"]]
+    else:
+        lines.append(f"Pictures: {', '.join(report['pictures'])}. {REPEATED_HOW}")
+    return lines + [f"Not measured: {line}." for line in report["missing"]]
+
+
+# -- quality ----------------------------------------------------------------------------------
+
+TIMED_HOW = (
+    "Seconds: median of {} times, with nothing else run by this command, at each codec's "
+    "level nearest in PSNR to the middle one of the first."
+)
+
+
+def _quality(report: Report) -> list[Table]:
+    names = [codec["name"] for codec in report["codecs"]]
+    own = [name for name in names if name.startswith(OWN)]
+    return [*(_rates(report, name) for name in own), _ladder(report)]
+
+
+def _rates(report: Report, own: str) -> Table:
+    """One of nic's models against everything else."""
+    titles = {codec["name"]: codec["title"] for codec in report["codecs"]}
+    rates = {
+        (row["against"], row["metric"]): row["percent"]
+        for row in report["bd_rates"]
+        if row["codec"] == own
+    }
+    times = {row["codec"]: row for row in report["seconds"]}
+    rows = [
+        [title]
+        + [percent(rates.get((name, metric))) for metric in METRICS]
+        + [
+            seconds(times[name][way]["median"]) if times else NOTHING
+            for way in ("encode", "decode")
+        ]
+        for name, title in titles.items()
+    ]
+    names = [name.split(",")[0] for name in METRICS.values()]
+    return Table(
+        f"Bytes of {titles[own]} relative to others at equal quality (BD-rate), "
+        f"{len(report['pictures'])} pictures",
+        ["against", *names, "encode, s", "decode, s"],
+        rows,
+    )
+
+
+def _ladder(report: Report) -> Table:
+    codecs = {codec["name"]: codec for codec in report["codecs"]}
+    digits = {"bpp": 3, "psnr": 2, "ssim": 4, "ms_ssim": 4, "ssimulacra2": 1}
+    rows = [
+        [
+            codecs[row["codec"]]["title"],
+            f"{codecs[row['codec']]['parameter']} {row['level']:g}",
+            *(number(row[name], n) for name, n in digits.items()),
+        ]
+        for row in report["means"]
+    ]
+    return Table("Means over the pictures", ["codec", "level", "bpp", *METRICS.values()], rows)
+
+
+def _versions(codecs: Iterable[Row]) -> str:
+    return "Versions: " + "; ".join(f"{c['title']}: {c['version']}" for c in codecs) + "."
+
+
+# -- speed ------------------------------------------------------------------------------------
+
+REPEATED_HOW = "Medians, and ± half the distance between the quartiles; the first call not counted."
+
+
+def _speed(report: Report) -> list[Table]:
+    return [_whole(report), _stages(report), _programs(report), _starts(report)]
+
+
+def _place(row: Row) -> str:
+    return f"{row['backend']}, {row['device'].upper()}"
+
+
+def _size(row: Row) -> str:
+    return f"{row['width']}x{row['height']}"
+
+
+def _grouped(rows: Iterable[Row]) -> dict[tuple[str, str, str], dict[str, Row]]:
+    """Rows by title, place and size, and then by stage."""
+    groups: dict[tuple[str, str, str], dict[str, Row]] = {}
+    for row in rows:
+        key = (row["title"], _place(row), _size(row))
+        groups.setdefault(key, {})[row["stage"]] = row
+    return groups
+
+
+def _whole(report: Report) -> Table:
+    """The shape of the reference's tables: measured rows, ratios, then published ones."""
+    calls = (*stages.NETWORK, *stages.CODEC)
+    groups = _grouped(report["rows"])
+    rows = []
+    for (title, place, size), found in groups.items():
+        rows.append([title, place, size, *(spread(found.get(call)) for call in calls)])
+        other = groups.get((reference.NAME, place, size), {})
+        if title != reference.NAME and other.keys() >= set(stages.NETWORK) <= found.keys():
+            ratios = (other[call]["median"] / found[call]["median"] for call in stages.NETWORK)
+            cells = [f"{ratio:.1f} times" for ratio in ratios]
+            rows.append([f"{reference.NAME} / {title}", place, size, *cells, NOTHING, NOTHING])
+    for row in report["published"]:
+        times = (row[call.replace(" ", "_")] for call in calls)
+        rows.append(
+            [f"{row['codec']}, published", row["hardware"], _size(row), *map(seconds, times)]
+        )
+    header = ["codec", "on", "size", *(f"{call}, s" for call in calls)]
+    return Table("Seconds per picture: networks alone, and pixels to file in memory", header, rows)
+
+
+def _stages(report: Report) -> Table:
+    names = (*stages.FORWARD, *stages.BACKWARD)
+    groups = {k: found for k, found in _grouped(report["rows"]).items() if "read" in found}
+    rows = [[name, *(spread(found.get(name), 1000) for found in groups.values())] for name in names]
+    return Table("Every stage, ms", ["stage", *map(", ".join, groups)], rows if groups else [])
+
+
+def _programs(report: Report) -> Table:
+    rows = [
+        [row["stage"], row["title"], _place(row), _size(row), spread(row), _megabytes(row)]
+        for row in report["rows"]
+        if row["stage"] in PROGRAMS
+    ]
+    return Table(
+        "Programs, from shell to file",
+        ["program", "model", "on", "size", "s", "peak memory, MB"],
+        rows,
+    )
+
+
+def _starts(report: Report) -> Table:
+    rows = [[row["program"], spread(row), _megabytes(row)] for row in report["programs"]]
+    return Table(
+        "What starting costs: a picture of 8x8 pixels", ["program", "s", "peak memory, MB"], rows
+    )
+
+
+# -- cells ------------------------------------------------------------------------------------
+
+
+def number(value: float | None, digits: int) -> str:
+    """A number with so many decimals."""
+    return NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def percent(value: float | None) -> str:
+    """A signed percentage."""
+    return NOTHING if value is None else f"{value:+.1f} %"
+
+
+def seconds(value: float | None) -> str:
+    """About three digits, never more than four decimals."""
+    if value is None:
+        return NOTHING
+    decimals = sum(value < limit for limit in (100, 10, 1, 0.1))
+    return f"{value:.{decimals}f}"
+
+
+def spread(row: Row | None, scale: float = 1) -> str:
+    """The median, and half the distance between the quartiles."""
+    if row is None:
+        return NOTHING
+    return f"{seconds(scale * row['median'])} ±{seconds(scale * (row['high'] - row['low']) / 2)}"
+
+
+def _megabytes(row: Row) -> str:
+    return f"{row['peak'] / MEGABYTE:.0f}"

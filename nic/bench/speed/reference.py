@@ -1,0 +1,73 @@
+"""The network that this codec grew from ("dcn"), built here and run as nic's own are.
+
+Its weights are random: they do not change how long it takes. As a program, ``python -m
+nic.bench.speed.reference FOLDER`` writes its LiteRT export, in a process of its own because the
+conversion loads TensorFlow, which would take cores and memory from what is timed after it.
+"""
+
+import hashlib
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from nic.errors import ModelError
+from nic.models import zoo
+from nic.models.keras_backend import KerasBackend
+from nic.transform import backends as backends
+
+CHANNELS = 32
+NAME = f"dcn, {CHANNELS} channels"
+FILES = ("analysis.tflite", "synthesis.tflite")
+NEEDED = {"litert": ("keras", "tensorflow"), "keras": ("keras",)}
+
+
+def load(backend: str, device: str, model: zoo.Model, folder: Path) -> backends.Backend:
+    """The seed network on a backend.
+
+    Args: model: any installed one, to start Keras on the device as for nic's networks.
+        folder: an empty one, for the export.
+    Raises: ModelError where it cannot be built.
+    """
+    for package in NEEDED[backend]:
+        if importlib.util.find_spec(package) is None:
+            raise ModelError(
+                f"{NAME}, on {backend}: building it needs {package}: pip install 'nic-codec[keras]'"
+            )
+    return _Keras(model, device) if backend == "keras" else _litert(folder)
+
+
+class _Keras(KerasBackend):
+    """The seed network in the place of the model's."""
+
+    def __init__(self, model: zoo.Model, device: str) -> None:
+        super().__init__(model, device)
+        from nic.models import dcn
+
+        with self._keras.device(self._device):
+            self._analysis, self._synthesis = dcn.analysis(CHANNELS), dcn.synthesis(CHANNELS)
+
+
+def _litert(folder: Path) -> backends.LiteRTBackend:
+    """Export to ``folder`` in a child process, and load that."""
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-P", "-m", "nic.bench.speed.reference", str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        reason = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+        raise ModelError(f"{NAME}: not exported: {reason}")
+    digests = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
+    return backends.LiteRTBackend(zoo.Model(folder, {"name": NAME, "files": digests}, ""))
+
+
+def export(folder: Path) -> None:
+    """Write both transforms for LiteRT into a folder."""
+    from nic.models import dcn
+
+    for name, build in zip(FILES, (dcn.analysis, dcn.synthesis), strict=True):
+        build(CHANNELS).export(str(folder / name), format="litert", verbose=False)
+
+
+if __name__ == "__main__":
+    export(Path(sys.argv[1]))

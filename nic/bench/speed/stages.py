@@ -1,0 +1,77 @@
+"""Every stage of the codec, and the whole, as calls on one picture that can be timed."""
+
+import io
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from nic.bench.codecs import Coder
+from nic.entropy import coding
+from nic.format import pack
+from nic.format.header import STRIDE
+from nic.format.records import Record, read_records, write_record
+from nic.models.zoo import Model
+from nic.picture import formats
+from nic.picture.formats import Pixels
+from nic.quantize import rounding
+from nic.transform import encoding
+from nic.transform.backends import Backend
+
+Calls = dict[str, Callable[[], object]]
+NETWORK = ("network encode", "network decode")
+CODEC = ("codec encode", "codec decode")
+FORWARD = ("read", "analysis", "quantize", "entropy", "pack")
+BACKWARD = ("unpack", "entropy decoding", "dequantize", "synthesis", "write")
+
+
+def network_calls(pixels: Pixels, network: Backend) -> Calls:
+    """Both transforms alone, on floats of a picture (H, W, 3)."""
+    height, width = pixels.shape[:2]
+    margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+    values = np.pad(pixels, margins, mode="symmetric").astype(np.float32) / np.float32(255)
+    latents = network.analysis(values)
+    calls = (partial(network.analysis, values), partial(network.synthesis, latents))
+    return dict(zip(NETWORK, calls, strict=True))
+
+
+def codec_calls(pixels: Pixels, coder: Coder, quality: float) -> Calls:
+    """From pixels to a file in memory, and back."""
+    file = coder.encode(pixels, quality)
+    calls = (partial(coder.encode, pixels, quality), partial(coder.decode, file))
+    return dict(zip(CODEC, calls, strict=True))
+
+
+def stage_calls(pixels: Pixels, model: Model, network: Backend, quality: float) -> Calls:
+    """Every stage by itself; reading and writing are of a PNG file in memory."""
+    identity = (f"{model.name}-{model.version}", model.id)
+    prior = model.prior if model.has_prior else None
+    file = formats.write(pixels, "png")
+    latents = encoding.encode(pixels, network, identity)
+    symbols = rounding.quantize(latents, model, quality)
+    coded = coding.encode(symbols, prior)
+    packed = _to_bytes(pack.pack(coded))
+    calls: tuple[Callable[[], object], ...] = (
+        partial(formats.read, file),
+        partial(encoding.encode, pixels, network, identity),
+        partial(rounding.quantize, latents, model, quality),
+        partial(coding.encode, symbols, prior),
+        lambda: _to_bytes(pack.pack(coded)),
+        lambda: pack.unpack(_from_bytes(packed)),
+        partial(coding.decode, coded, prior),
+        partial(rounding.dequantize, symbols, model),
+        partial(encoding.decode, latents, network),
+        partial(formats.write, pixels, "png"),
+    )
+    return dict(zip((*FORWARD, *BACKWARD), calls, strict=True))
+
+
+def _to_bytes(record: Record) -> bytes:
+    file = io.BytesIO()
+    write_record(file, record)
+    return file.getvalue()
+
+
+def _from_bytes(data: bytes) -> Record:
+    (record,) = read_records(io.BytesIO(data))
+    return record

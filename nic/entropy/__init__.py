@@ -1,0 +1,1 @@
+"""Symbols to coded channels and back: modes, class tables, the class map."""

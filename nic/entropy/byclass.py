@@ -1,0 +1,85 @@
+"""Channels coded with the model's tables, which the class of every latent chooses.
+
+Given the class map (``nic/entropy/classmap.py``) the channels are independent of each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nic.fse as fse
+from nic.entropy import classmap
+from nic.errors import CorruptError
+from nic.format.damage import Damage
+from nic.format.index import Mode
+from nic.models.tables import Prior
+
+Bytes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class ByClass:
+    """The class of every latent (h, w), with the tables that follow from it."""
+
+    prior: Prior
+    which: int
+    of_latent: Bytes
+
+    def encode(self, mode: Mode, planes: Bytes, channels: list[int], threads: int) -> list[bytes]:
+        """Payloads of these of all planes."""
+        arguments = self._coding(mode, channels)
+        return fse.encode_planes(planes[channels], *arguments, threads=threads)
+
+    def decode(
+        self,
+        mode: Mode,
+        payloads: Mapping[int, bytes],
+        channels: list[int],
+        threads: int,
+        damage: Damage,
+    ) -> Bytes:
+        """Ranks of these channels; after a failure each by itself, and zero where it fails."""
+        try:
+            return self._decode(mode, [payloads[c] for c in channels], channels, threads)
+        except (CorruptError, fse.FseError):
+            pass  # of which channel, is seen below
+        ranks = np.zeros((len(channels), *self.of_latent.shape), np.uint8)
+        for i, c in enumerate(channels):
+            with damage.of([c]):
+                ranks[i] = self._decode(mode, [payloads[c]], [c], 1)[0]
+        return ranks
+
+    def _decode(
+        self, mode: Mode, payloads: Sequence[bytes], channels: list[int], threads: int
+    ) -> Bytes:
+        if not channels:
+            return np.zeros((0, *self.of_latent.shape), np.uint8)
+        tables_of, bank, layout = self._coding(mode, channels)
+        if mode == Mode.PRIOR:
+            return self._decode_two_states(payloads, tables_of, bank)
+        try:
+            return fse.decode_planes(payloads, tables_of, bank, layout, threads=threads)
+        except fse.PlaneError as error:
+            raise error.reason from error
+
+    def _coding(self, mode: Mode, channels: list[int]) -> tuple[Bytes, fse.Bank, fse.Layout]:
+        by_context = mode == Mode.CONTEXT
+        if by_context and not self.prior.has_contexts:
+            raise CorruptError("a channel is coded by contexts that the model does not have")
+        context = fse.Context.ENERGY if by_context else fse.Context.CLASS
+        tables_of = self.prior.of_channels(self.which, channels[-1] + 1, by_context)[channels]
+        shape = (self.of_latent.shape[0], self.of_latent.shape[1])
+        layout = fse.Layout(shape, self.of_latent, self.prior.classes, context)
+        counts = self.prior.counts
+        return tables_of, classmap.bank_of(counts.tobytes(), counts.shape[1]), layout
+
+    def _decode_two_states(
+        self, payloads: Sequence[bytes], tables_of: Bytes, bank: fse.Bank
+    ) -> Bytes:
+        ranks = np.empty((len(payloads), *self.of_latent.shape), np.uint8)
+        for i, payload in enumerate(payloads):
+            plane = np.ascontiguousarray(tables_of[i, :, 0][self.of_latent])
+            ranks[i] = fse.decode_ctx(payload, plane, bank).reshape(plane.shape)
+        return ranks

@@ -1,0 +1,246 @@
+"""Symbols to coded channels and back: every channel by itself, in the mode that is shortest.
+
+Symbols are mapped to ranks 0, 1, 2, ... by growing magnitude (0, -1, 1, -2, 2, ...), which
+makes the table header of a Laplacian plane a third shorter. With a model's prior, every 2x2
+latents get a class, coded first, that chooses the tables of all channels; given the class
+map the channels are still independent. No network and no float takes part in decoding.
+"""
+
+from dataclasses import replace
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nic.fse as fse
+from nic.entropy import classmap, modes
+from nic.entropy.byclass import ByClass
+from nic.errors import CorruptError, UsageError
+from nic.format.damage import Damage
+from nic.format.index import BY_CLASS, Channel, Mode
+from nic.format.records import Record, Stage
+from nic.models import tables
+from nic.models.tables import Prior
+
+MIDDLE_QUALITY = 50.0  # for symbols that do not say theirs
+
+Bytes = NDArray[np.uint8]
+Coded = tuple[Mode, bytes]
+Histogram = NDArray[np.uint32]  # of ranks
+
+
+class Coder(StrEnum):
+    """What channels of more than one symbol are coded with."""
+
+    AUTO = "auto"  # whatever is shortest
+    PRIOR = "prior"  # the model's tables
+    OWN = "own"  # a table of their own
+    FSE = "fse"  # ... as the reference writes it
+    RAW = "raw"  # five bits a symbol
+    ZSTD = "zstd"
+
+
+def encode(
+    record: Record, prior: Prior | None = None, coder: Coder = Coder.AUTO, threads: int = 1
+) -> Record:
+    """Code a record of symbols: int8 (channels, h, w) -> payloads and their index.
+
+    Args:
+        prior: tables of the record's model; None codes every channel with its own.
+        threads: the bytes are the same for any number of them.
+    Raises: CorruptError when a symbol is outside the codebook, UsageError when ``coder`` asks
+        for what is not there.
+    """
+    planes = to_ranks(record)
+    histograms = fse.histograms(planes, modes.RANKS)
+    coded = {c: done for c, h in enumerate(histograms) if (done := modes.constant(h))}
+    left = [c for c in range(len(planes)) if c not in coded]
+    class_map = b""
+    if coder == Coder.PRIOR and prior is None:
+        raise UsageError("the model has no tables of its own; use another coder")
+    if left and prior is not None and coder in (Coder.AUTO, Coder.PRIOR):
+        quality = record.header.quality or MIDDLE_QUALITY
+        class_map, payloads = _with_prior(planes, left, prior, quality, threads)
+        coded |= payloads
+    for c in left:
+        if coder == Coder.AUTO:
+            coded[c] = _shortest(planes[c].ravel(), histograms[c], coded.get(c))
+        elif coder != Coder.PRIOR:
+            coded[c] = _by_itself(planes[c].ravel(), histograms[c], coder)
+    if coder == Coder.AUTO and class_map:
+        coded, class_map = _if_it_pays(planes, histograms, coded, class_map)
+    index = tuple(Channel(mode, len(payload)) for mode, payload in _in_order(coded))
+    header = record.header.after("entropy", index=index)
+    data = b"".join(payload for _, payload in _in_order(coded))
+    return replace(record, stage=Stage.CODED, header=header, data=data, class_map=class_map)
+
+
+def decode(record: Record, prior: Prior | None = None, threads: int = 1) -> Record:
+    """Inverse of ``encode``. Raises CorruptError, which names the damaged channels."""
+    decoded, damage = decode_intact(record, prior, threads)
+    if damage:
+        raise CorruptError(str(damage))
+    return decoded
+
+
+def decode_intact(
+    record: Record, prior: Prior | None = None, threads: int = 1
+) -> tuple[Record, Damage]:
+    """``decode`` of what is intact: damaged channels are zero, and named with the reason.
+
+    Chunk D may end early: the channels whose bytes are not all there are lost.
+    """
+    h, w, _ = record.header.latent_shape
+    index, damage = record.header.index, Damage()
+    payloads = _payloads(record, damage)
+    by_class = [c for c in payloads if index[c].mode in BY_CLASS]
+    classes = _classes_of(record, prior, by_class, damage)
+    ranks = np.zeros((len(index), h, w), np.uint8)
+    if classes is not None:
+        for mode in BY_CLASS:
+            chosen = [c for c in by_class if index[c].mode == mode]
+            ranks[chosen] = classes.decode(mode, payloads, chosen, threads, damage)
+    for c in payloads:
+        if index[c].mode not in BY_CLASS:
+            with damage.of([c]):
+                ranks[c] = modes.decode(index[c].mode, payloads[c], h * w).reshape(h, w)
+    low, high = record.header.codebook
+    size = high - low + 1
+    if ranks.size and ranks.max() >= size:
+        outside = np.flatnonzero((ranks >= size).any(axis=(1, 2))).tolist()
+        damage.lose(outside, "symbols outside the codebook")
+        ranks[outside] = 0
+    header = record.header.after("entropy -d", index=())
+    _, symbol = _translations(record.header.codebook)
+    symbols = ranks.tobytes().translate(symbol)
+    return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols, class_map=b""), damage
+
+
+def _payloads(record: Record, damage: Damage) -> dict[int, bytes]:
+    """The payloads, by channel, that are there in full."""
+    index = record.header.index
+    ends = np.cumsum([entry.size for entry in index]).tolist()
+    missing = [c for c, end in enumerate(ends) if end > len(record.data) and index[c].size]
+    damage.lose(missing, "the end of the data is missing")
+    return {
+        c: bytes(record.data[end - entry.size : end])
+        for c, (entry, end) in enumerate(zip(index, ends, strict=True))
+        if c not in missing
+    }
+
+
+def _classes_of(
+    record: Record, prior: Prior | None, channels: list[int], damage: Damage
+) -> ByClass | None:
+    """The class map; without a sound one ``channels`` are lost."""
+    if not record.class_map:
+        damage.lose(channels, "the class map is missing")
+        return None
+    h, w, _ = record.header.latent_shape
+    try:
+        which, of_block = classmap.decode(record.class_map, prior, h, w)
+    except CorruptError as error:
+        damage.notes.append(str(error))
+        damage.lose(channels, "without the class map")
+        return None
+    assert prior is not None  # or the map would have been refused
+    return ByClass(prior, which, tables.spread(of_block, h, w))
+
+
+def to_ranks(record: Record) -> Bytes:
+    """Ranks uint8 (channels, h, w) of a record of symbols. Raises CorruptError."""
+    h, w, _ = record.header.latent_shape
+    symbols = np.frombuffer(record.data, np.int8).reshape(record.header.channels, h, w)
+    low, high = record.header.codebook
+    if symbols.min() < low or symbols.max() > high:
+        raise CorruptError(f"symbols outside the codebook {low}..{high}")
+    rank, _ = _translations(record.header.codebook)
+    ranks = np.frombuffer(bytes(record.data).translate(rank), np.uint8)
+    return ranks.reshape(symbols.shape)
+
+
+def _translations(codebook: tuple[int, int]) -> tuple[bytes, bytes]:
+    """Symbols to ranks and ranks to symbols, for ``bytes.translate``: 2.5 times NumPy's speed."""
+    low, high = codebook
+    value = np.array(sorted(range(low, high + 1), key=lambda v: (abs(v), v > 0)), np.int8)
+    rank = np.zeros(256, np.uint8)
+    rank[value.view(np.uint8)] = np.arange(len(value))
+    return rank.tobytes(), value.tobytes().ljust(256, b"\0")
+
+
+def _in_order(coded: dict[int, Coded]) -> list[Coded]:
+    return [coded[c] for c in sorted(coded)]
+
+
+def costs(record: Record, prior: Prior) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """What the symbols of a record would cost, contexts of decoded neighbours left out.
+
+    Returns: the class of every latent (h, w), and the bits of every symbol of the codebook by
+        class and channel, (K, C, S).
+    """
+    h, w, _ = record.header.latent_shape
+    which = prior.set_for(record.header.quality or MIDDLE_QUALITY)
+    of_block = classmap.choose(to_ranks(record), prior, which)
+    of_channel = prior.of_channels(which, record.header.channels, by_context=False)[..., 0]
+    rank, _ = _translations(record.header.codebook)
+    low, high = record.header.codebook
+    ranks = [rank[symbol & 0xFF] for symbol in range(low, high + 1)]
+    bits = (prior.bits[:, ranks] / tables.UNIT).astype(np.float32)
+    return tables.spread(of_block, h, w), bits[of_channel.T]
+
+
+# -- one channel by itself --------------------------------------------------------------------
+
+
+def _by_itself(ranks: Bytes, histogram: Histogram, coder: Coder) -> Coded:
+    if coder == Coder.RAW:
+        return modes.raw(ranks)
+    if coder == Coder.ZSTD:
+        return modes.zstd(ranks)
+    return (modes.reference if coder == Coder.FSE else modes.own)(ranks, histogram)
+
+
+def _shortest(ranks: Bytes, histogram: Histogram, best: Coded | None) -> Coded:
+    """The shortest of ``best``, an own table, and raw; nothing is coded that cannot win."""
+    size = len(best[1]) if best else ranks.size
+    if modes.bound(histogram) < size:
+        candidate = modes.own(ranks, histogram)
+        best = candidate if best is None or len(candidate[1]) < size else best
+    if best is None or modes.raw_size(ranks.size) < len(best[1]):
+        best = modes.raw(ranks)
+    return best
+
+
+# -- all channels, given the class map --------------------------------------------------------
+
+
+def _with_prior(
+    planes: Bytes, channels: list[int], prior: Prior, quality: float, threads: int
+) -> tuple[bytes, dict[int, Coded]]:
+    """Chunk M, and the channels coded by it, with contexts where the prior has them.
+
+    The set of tables is the one made for the nearest rate point.
+    """
+    _, h, w = planes.shape
+    which = prior.set_for(quality)
+    of_block = classmap.choose(planes, prior, which)
+    classes = ByClass(prior, which, tables.spread(of_block, h, w))
+    mode = Mode.CONTEXT if prior.has_contexts else Mode.CLASS
+    payloads = classes.encode(mode, planes, channels, threads)
+    coded = {c: (mode, payload) for c, payload in zip(channels, payloads, strict=True)}
+    return classmap.encode(of_block, prior, which), coded
+
+
+def _if_it_pays(
+    planes: Bytes, histograms: Histogram, coded: dict[int, Coded], class_map: bytes
+) -> tuple[dict[int, Coded], bytes]:
+    """Everything as it is, or without the class map where that is shorter."""
+    with_map = {c for c, (mode, _) in coded.items() if mode in BY_CLASS}
+    least = sum(modes.bound(histograms[c]) for c in with_map)
+    size = len(class_map) + sum(len(coded[c][1]) for c in with_map)
+    if least >= size:
+        return coded, class_map
+    plain = {c: _shortest(planes[c].ravel(), histograms[c], None) for c in with_map}
+    if sum(len(payload) for _, payload in plain.values()) >= size:
+        return coded, class_map
+    return coded | plain, b""

@@ -1,0 +1,128 @@
+"""One channel by itself: the modes that need neither the model's tables nor the class map.
+
+What the payload of a mode holds:
+
+    EMPTY      nothing: every symbol is zero
+    CONSTANT   the rank of the symbol, one byte
+    RAW        five bits per rank, the highest first
+    FSE        table header, then a two-state payload: what the reference writes
+    OWN        table header, then a ramped payload; or
+               08, the parameter of a table, then a ramped payload; or
+               09, then a zstd frame of the ranks
+
+A table header (RFC 8878, 4.1.1) starts with its table log - 5 in four bits: 0 to 7.
+"""
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nic.fse as fse
+from nic.errors import UsageError
+from nic.format.index import Mode
+
+RAW_BITS = 5  # a codebook has at most 32 values
+RANKS = 1 << RAW_BITS
+PARAMETER, ZSTD = b"\x08", b"\x09"
+LEAST_OWN = 3  # bytes of the shortest table and of a payload's states
+
+Bytes = NDArray[np.uint8]
+Coded = tuple[Mode, bytes]
+Histogram = NDArray[np.uint32]  # of ranks
+
+
+def constant(histogram: Histogram) -> Coded | None:
+    """The plane of a histogram of ranks with one symbol; None for others."""
+    seen = np.flatnonzero(histogram)
+    if len(seen) > 1:
+        return None
+    return (Mode.CONSTANT, bytes(seen.tolist())) if seen[0] else (Mode.EMPTY, b"")
+
+
+def bound(histogram: Histogram) -> float:
+    """Bytes below which ``own`` does not get."""
+    counts = histogram[histogram > 0]
+    return float(counts @ -np.log2(counts / counts.sum())) / 8 + LEAST_OWN
+
+
+def own(ranks: Bytes, histogram: Histogram) -> Coded:
+    """A plane (n,) of two or more symbols, with the shorter kind of table."""
+    table = fse.Table.from_counts(histogram)
+    parameter, bits = fse.best_parameter(histogram)
+    if bits / 8 + 2 < table.bits(histogram) / 8 + len(table.header()):
+        head, table = PARAMETER + bytes([parameter]), fse.Table.from_parameter(parameter)
+    else:
+        head = table.header()
+    return Mode.OWN, head + fse.encode_ramp(ranks, table)
+
+
+def raw(ranks: Bytes) -> Coded:
+    """A plane (n,) as it is."""
+    bits = np.unpackbits(ranks[:, None], axis=1)[:, -RAW_BITS:]
+    return Mode.RAW, np.packbits(bits).tobytes()
+
+
+def raw_size(n: int) -> int:
+    """Bytes of ``raw``."""
+    return -(-n * RAW_BITS // 8)
+
+
+def reference(ranks: Bytes, histogram: Histogram) -> Coded:
+    """A plane (n,) of two or more symbols as the reference codes it, or raw."""
+    table = fse.Table.from_counts(histogram)
+    coded = table.header() + fse.encode(ranks, table)
+    return (Mode.FSE, coded) if len(coded) < raw_size(ranks.size) else raw(ranks)
+
+
+def zstd(ranks: Bytes) -> Coded:
+    """A plane (n,) in a zstd frame. Raises UsageError without the package zstandard."""
+    return Mode.OWN, ZSTD + _zstandard().compress(ranks.tobytes(), 19)
+
+
+def _zstandard() -> ModuleType:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise UsageError("zstd needs the package zstandard: install nic[zstd]") from error
+    return zstandard
+
+
+def decode(mode: Mode, payload: bytes, n: int) -> Bytes:
+    """Ranks (n,) of one plane. Raises ValueError, FseError, or UsageError for zstd."""
+    if mode == Mode.FSE:
+        table, used = fse.Table.from_header(payload, max_symbol=RANKS - 1)
+        return np.asarray(fse.decode(payload[used:], n, table))
+    if mode == Mode.OWN:
+        return _decode_own(payload, n)
+    expected = {Mode.EMPTY: 0, Mode.CONSTANT: 1, Mode.RAW: raw_size(n)}[mode]
+    if len(payload) != expected:
+        raise ValueError(f"{len(payload)} bytes where {expected} are due")
+    if mode == Mode.EMPTY:
+        return np.zeros(n, np.uint8)
+    if mode == Mode.CONSTANT:
+        return np.full(n, payload[0], np.uint8)
+    bits = np.unpackbits(np.frombuffer(payload, np.uint8), count=n * RAW_BITS)
+    weights = 1 << np.arange(RAW_BITS)[::-1]
+    return np.asarray(bits.reshape(n, RAW_BITS) @ weights, np.uint8)
+
+
+def _decode_own(payload: bytes, n: int) -> Bytes:
+    if payload[:1] == ZSTD:
+        return _decode_zstd(payload[1:], n)
+    if payload[:1] == PARAMETER:
+        table, used = fse.Table.from_parameter(payload[1]), 2
+    else:
+        table, used = fse.Table.from_header(payload, max_symbol=RANKS - 1)
+    return np.asarray(fse.decode_ramp(payload[used:], n, table))
+
+
+def _decode_zstd(frame: bytes, n: int) -> Bytes:
+    zstandard = _zstandard()
+    try:
+        if zstandard.frame_content_size(frame) != n:
+            raise ValueError(f"its zstd frame does not hold {n} symbols")
+        ranks = zstandard.ZstdDecompressor().decompress(frame, n, allow_extra_data=False)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"its zstd frame is damaged: {error}") from error
+    return np.frombuffer(ranks, np.uint8)

@@ -1,0 +1,1 @@
+"""Records: header, channel index, chunks, and what is intact of damaged streams."""

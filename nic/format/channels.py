@@ -1,0 +1,186 @@
+"""Single channels of a record: named, selected, dropped, and read without the others.
+
+Channels do not depend on each other, and the index stands before all payloads. So one can be
+had for its own bytes, the header and the class map.
+"""
+
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import accumulate, pairwise
+from os import SEEK_END
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError, UsageError
+from nic.format.header import MAX_CHANNELS, Header
+from nic.format.index import Channel, Mode
+from nic.format.records import (
+    CRC_SIZE,
+    TRUNCATED,
+    Opening,
+    Record,
+    Stage,
+    read_exactly,
+    read_payload,
+    read_records,
+)
+
+EMPTY = Channel(Mode.EMPTY, 0)
+ITEM = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
+
+Channels = tuple[int, ...]  # ascending, each once, at least one
+
+
+def parse(text: str) -> Channels:
+    """Channels of a list such as ``0-7,12``. Raises UsageError."""
+    chosen: set[int] = set()
+    for item in text.split(","):
+        found = ITEM.fullmatch(item)
+        if found is None:
+            raise UsageError(f"{item!r} is neither a channel nor a range; write 0-7,12")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if first > last:
+            raise UsageError(f"the range {item} runs backwards")
+        if last >= MAX_CHANNELS:
+            raise UsageError(f"no file has a channel {last}: the last one is {MAX_CHANNELS - 1}")
+        chosen.update(range(first, last + 1))
+    return tuple(sorted(chosen))
+
+
+def select(record: Record, channels: Channels) -> Record:
+    """The record with these channels alone, whatever its stage, and nothing decoded.
+
+    Channels after the last one are dropped, others are zero in latents and symbols, and empty
+    in coded and packed records. Payloads are kept as they are.
+
+    Raises: UsageError when the record lacks one of the channels.
+    """
+    _check(record.stage, record.header, channels)
+    if record.stage == Stage.LATENTS:
+        whole = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
+        some = np.zeros_like(whole)
+        some[..., channels] = whole[..., channels]
+        header = replace(record.header, channels=channels[-1] + 1)
+        return replace(record, header=header, data=some.tobytes())
+    header, data = _pick(record.stage, record.header, bytes(record.data), channels)
+    return replace(record, header=header, data=data)
+
+
+def truncate(record: Record, count: int) -> Record:
+    """The record with its first ``count`` channels. Raises UsageError when it has fewer."""
+    if count > (available := _available(record.stage, record.header)):
+        raise UsageError(f"{count} channels asked of {available}")
+    cut = select(record, tuple(range(count)))
+    return replace(cut, header=cut.header.after("truncate"))
+
+
+def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Record]:
+    """Yield every record of a stream with these channels alone; None is all of them.
+
+    Where the source can seek, the other channels are not read, and the checksum of chunk D,
+    which covers them too, is not checked. A source that cannot is read, and checked, to its
+    end; and so are latents, whose channels are interleaved, and data that is wanted whole.
+    An unbuffered source reads no byte besides.
+
+    Raises: as ``nic.format.records.read_records``, and UsageError when a record lacks a channel.
+    """
+    if channels is None:
+        yield from read_records(source)
+        return
+    for record in read_records(source, read_data=partial(_read_some, channels)):
+        yield select(record, channels) if record.stage == Stage.LATENTS else record
+
+
+def planes(record: Record, channels: Sequence[int]) -> NDArray[Any]:
+    """Channels of symbols, int8 (n, h, w), or of latents, float32 (n, h, w)."""
+    h, w, latent_channels = record.header.latent_shape
+    if record.stage == Stage.SYMBOLS:
+        symbols = np.frombuffer(record.data, np.int8).reshape(record.header.channels, h, w)
+        return symbols[list(channels)]
+    latents = np.frombuffer(record.data, "<f4").reshape(h, w, latent_channels)
+    return np.ascontiguousarray(latents[..., list(channels)].transpose(2, 0, 1))
+
+
+def latents(record: Record) -> NDArray[np.float32]:
+    """The latents of a record of them, float32 (h, w, C)."""
+    return np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
+
+
+def npy(array: NDArray[Any]) -> bytes:
+    """An array as an .npy file (format version 1.0)."""
+    out = io.BytesIO()  # NumPy asks a file for its position, which a pipe does not have
+    np.lib.format.write_array(out, array, version=(1, 0), allow_pickle=False)
+    return out.getvalue()
+
+
+# -- chunk D, channel by channel --------------------------------------------------------------
+
+
+def _available(stage: Stage, header: Header) -> int:
+    """How many channels there are in chunk D; in latents all, however many are to be coded."""
+    return header.latent_channels if stage == Stage.LATENTS else header.channels
+
+
+def _check(stage: Stage, header: Header, channels: Channels) -> None:
+    """Raises UsageError when a record lacks one of the channels."""
+    if channels[-1] >= (available := _available(stage, header)):
+        raise UsageError(f"there is no channel {channels[-1]}; channels are 0-{available - 1}")
+
+
+def _sizes(stage: Stage, header: Header) -> list[int]:
+    """Bytes of every channel in chunk D of symbols, coded or packed records."""
+    if stage == Stage.SYMBOLS:
+        h, w, _ = header.latent_shape
+        return [h * w] * header.channels
+    return [channel.size for channel in header.index]
+
+
+def _pick(stage: Stage, header: Header, data: bytes, channels: Channels) -> tuple[Header, bytes]:
+    bounds = list(pairwise([0, *accumulate(_sizes(stage, header))]))
+    return _assemble(stage, header, {c: data[slice(*bounds[c])] for c in channels})
+
+
+def _assemble(stage: Stage, header: Header, parts: Mapping[int, bytes]) -> tuple[Header, bytes]:
+    """Header and chunk D of a record that has these channels alone."""
+    count = max(parts) + 1
+    if stage == Stage.SYMBOLS:
+        h, w, _ = header.latent_shape
+        zeros = bytes(h * w)
+        data = b"".join(parts.get(c, zeros) for c in range(count))
+        return replace(header, channels=count), data
+    index = tuple(header.index[c] if c in parts else EMPTY for c in range(count))
+    data = b"".join(parts[c] for c in sorted(parts))
+    return replace(header, channels=count, index=index), data
+
+
+def _read_some(
+    channels: Channels, source: BinaryIO, stage: Stage, header: Header, opening: Opening
+) -> tuple[Header, bytes]:
+    """Chunk D with these channels alone (see ``nic.format.records.ReadData``)."""
+    sizes = _sizes(stage, header) if stage != Stage.LATENTS else []
+    if len(sizes) != header.channels or sum(sizes) != opening.length:
+        return header, read_payload(source, opening)  # latents; or refused by the caller
+    _check(stage, header, channels)
+    if sum(sizes[c] for c in channels) == opening.length or not source.seekable():
+        return _pick(stage, header, read_payload(source, opening), channels)
+    return _assemble(stage, header, _seek_parts(source, sizes, channels))
+
+
+def _seek_parts(source: BinaryIO, sizes: list[int], channels: Channels) -> dict[int, bytes]:
+    """The payloads of these channels; leaves the source behind chunk D."""
+    start = source.tell()
+    starts = list(accumulate(sizes, initial=start))
+    after = starts[-1] + CRC_SIZE
+    if source.seek(0, SEEK_END) < after:  # seeking beyond the end would succeed
+        raise CorruptError(TRUNCATED)
+    parts = {}
+    for c in channels:
+        source.seek(starts[c])
+        parts[c] = read_exactly(source, sizes[c])
+    source.seek(after)
+    return parts

@@ -1,0 +1,132 @@
+"""The chunks of a record that is damaged: which are intact, and what there is of chunk D.
+
+A header is believed, as its checksum must hold; it tells what chunk D is to look like.
+"""
+
+import io
+import re
+from itertools import islice
+
+from nic.errors import CorruptError, NicError
+from nic.format.damage import Damage
+from nic.format.header import MAX_VARINT, read_varint, varint
+from nic.format.records import (
+    CRC_SIZE,
+    DATA,
+    END,
+    MAGIC,
+    MAP,
+    TRUNCATED,
+    Chunk,
+    Parts,
+    Record,
+    Stage,
+    data_size,
+    read_head,
+    read_opening,
+    read_payload,
+)
+
+SEARCHED = 1 << 16  # bytes behind a damaged chunk in which the class map is looked for
+CANDIDATES = 64  # that are tried, so that a hostile file costs no time
+
+
+def failed(kind: bytes) -> str:
+    """What is said of a chunk that its checksum does not fit."""
+    name = f"chunk {kind.decode()}" if kind.isalpha() else "a chunk"
+    return f"{name} fails its checksum"
+
+
+DATA_FAILED = failed(DATA)
+
+
+class DamagedRecord:
+    """The chunks of one record, some of which are damaged or cut off."""
+
+    def __init__(self, data: bytes, damage: Damage) -> None:
+        self._data = data
+        self._source = io.BytesIO(data)
+        self._damage = damage
+
+    def read(self, error: NicError) -> Record:
+        """The record without what is damaged. Raises ``error`` where nothing can be left out."""
+        stage, header = read_head(self._source, self._source.read(len(MAGIC)))
+        self._parts = Parts(stage, header)
+        self._due = data_size(stage, header)
+        self._opening = DATA + varint(self._due)
+        at: int | None = self._source.tell()
+        self._place = self._data.find(self._opening, at)
+        while at is not None:
+            at = self._step(at)
+        if not self._damage or self._parts.data is None:
+            raise error
+        if (stage >= Stage.CODED) != bool(header.index):
+            raise error
+        return self._parts.record()
+
+    def _step(self, at: int) -> int | None:
+        """Take the chunk at ``at``, and say where the next one is, if there is one."""
+        if at >= len(self._data):
+            self._damage.notes.append(TRUNCATED)
+            return None
+        if self._data[at : at + 1] == END:
+            if left := len(self._data) - at - 1:
+                self._damage.notes.append(f"{left} bytes after the record")
+            return None
+        chunk = self._read(at)
+        if chunk is None:
+            return self._broken(at)
+        self._parts.take(chunk)
+        if chunk.kind == DATA and len(chunk.payload) != self._due:
+            self._damage.notes.append(f"{len(chunk.payload)} bytes of data, not {self._due}")
+        return self._source.tell()
+
+    def _read(self, at: int) -> Chunk | None:
+        """The chunk at ``at`` if it is sound; the source stands behind it then."""
+        self._source.seek(at)
+        try:
+            opening = read_opening(self._source)
+            return opening and Chunk(opening.kind, read_payload(self._source, opening))
+        except CorruptError:
+            return None
+
+    def _broken(self, at: int) -> int | None:
+        """Leave out the chunk at ``at``, or take what there is of it if that is chunk D."""
+        waiting = self._parts.data is None
+        if waiting and 0 <= self._place < at:
+            self._place = self._data.find(self._opening, at)
+        behind = at + len(self._opening) + self._due + CRC_SIZE
+        if waiting and (self._place == at or (self._place < 0 and self._ends(behind))):
+            if behind <= len(self._data):
+                self._damage.notes.append(DATA_FAILED)
+            payload = self._data[at + len(self._opening) :][: self._due]
+            self._parts.take(Chunk(DATA, payload))
+            return behind
+        self._damage.notes.append(f"{failed(self._data[at : at + 1])} and is left out")
+        claimed = self._claimed(at)
+        if claimed is not None and (self._ends(claimed) or self._read(claimed)):
+            return claimed
+        return self._resume(at)
+
+    def _claimed(self, at: int) -> int | None:
+        """Where the chunk at ``at`` says that the next one is, whatever its type has become."""
+        behind = iter(self._data[at + 1 : at + 1 + MAX_VARINT])
+        try:
+            length = read_varint(behind)
+        except (StopIteration, CorruptError):
+            return None
+        return at + 1 + len(varint(length)) + length + CRC_SIZE
+
+    def _resume(self, at: int) -> int | None:
+        """Where a class map is, or chunk D, after a chunk of which even the length is damaged."""
+        if self._parts.data is not None or self._place <= at:
+            return None
+        near = self._data[: min(self._place, at + SEARCHED)]
+        for found in islice(re.compile(MAP).finditer(near, at + 1), CANDIDATES):
+            if self._read(found.start()) and self._source.tell() <= self._place:
+                return found.start()
+        return self._place
+
+    def _ends(self, at: int) -> bool:
+        """Whether the record's last byte is at ``at``, and the END that it should be."""
+        return at == len(self._data) - 1 and self._data[at:] == END

@@ -1,0 +1,229 @@
+"""What a record says about its picture: readable JSON between stages, compact when packed."""
+
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from enum import IntEnum
+from itertools import islice
+from typing import Any, Self
+
+from nic.errors import CorruptError, VersionError
+from nic.format.index import Channel, Mode, from_bits, to_bits
+
+MAX_SIDE = 1 << 24  # pixels; bounds every size computed from a header
+MAX_PIXELS = 1 << 30  # per picture; bounds the planes that a few bytes can ask for
+MAX_CHANNELS = 255
+# What Python raises on JSON that is not a header, whatever is wrong with it.
+INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+MAX_VARINT = 9  # bytes
+QUALITY_STEPS = 100  # the packed header stores quality in hundredths
+STRIDE = 8  # pixels per latent each way
+# Flags in the packed header's byte of the colour model:
+IS_STRIP = 0x80
+IN_BITS = 0x40  # the index
+
+
+class Colour(IntEnum):
+    """Colour model of the picture; stored in the file, so values are never reused."""
+
+    RGB = 0
+    GREY = 1
+
+
+@dataclass(frozen=True)
+class Header:
+    """Facts about one picture that travel with it through every stage.
+
+    ``width`` and ``height`` are those of the picture, or of one strip of a large one, in
+    pixels; the latents of the picture padded to multiples of 8 are ``latent_shape`` =
+    (h, w, C). ``quality`` is 1..100, requested before quantization and applied after it (None:
+    the default). ``channels`` is the number of leading latent channels that are coded. ``index``
+    is filled by the entropy coder. ``model_name``, ``name`` and ``history`` do not reach a
+    packed file.
+    """
+
+    width: int
+    height: int
+    colour: Colour
+    model: str  # first 8 hexadecimal digits of the model's content hash
+    channels: int
+    model_name: str | None = None
+    bit_depth: int = 8
+    latent_channels: int = 64
+    codebook: tuple[int, int] = (-15, 16)
+    quality: float | None = None
+    index: tuple[Channel, ...] = ()
+    name: str | None = None
+    history: tuple[str, ...] = ()
+    strip: tuple[int, int] | None = None  # first row, and the height of the whole picture
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(h, w, C) of the latents."""
+        return -(-self.height // STRIDE), -(-self.width // STRIDE), self.latent_channels
+
+    @property
+    def padding(self) -> tuple[int, int]:
+        """Rows and columns added at the bottom and right to reach multiples of 8."""
+        return -self.height % STRIDE, -self.width % STRIDE
+
+    def _is_strip(self, top: int, whole: int) -> bool:
+        """Whether rows from ``top`` can be a part of ``whole`` rows, and not all of them."""
+        bottom = top + self.height
+        inside = top >= 0 and bottom <= whole <= MAX_SIDE and self.height < whole
+        return inside and top % STRIDE == 0 and (bottom == whole or bottom % STRIDE == 0)
+
+    def after(self, stage: str, **changes: Any) -> Self:
+        """This header with ``changes``, and ``stage`` added to its history."""
+        return replace(self, history=(*self.history, stage), **changes)
+
+    def check(self) -> Self:
+        """Return self if every field is in range. Raises CorruptError."""
+        bounds = (
+            (0 < self.width <= MAX_SIDE, "width"),
+            (0 < self.height <= MAX_SIDE, "height"),
+            (self.width * self.height <= MAX_PIXELS, "number of pixels"),
+            (0 < self.latent_channels <= MAX_CHANNELS, "number of latent channels"),
+            (0 < self.channels <= self.latent_channels, "number of channels"),
+            (self.strip is None or self._is_strip(*self.strip), "strip"),
+            (self.bit_depth == 8, "bit depth"),
+            (self.quality is None or 1 <= self.quality <= 100, "quality"),
+            (-128 <= self.codebook[0] <= 0 <= self.codebook[1] <= 127, "codebook"),
+            (self.codebook[1] - self.codebook[0] < 32, "codebook"),
+            (len(self.index) in (0, self.channels), "number of channel index entries"),
+            (all(c.size == 0 for c in self.index if c.mode == Mode.EMPTY), "empty channel"),
+            (all(c.size >= 0 for c in self.index), "payload size in the channel index"),
+            (len(self.model) == 8 and set(self.model) <= set("0123456789abcdef"), "model"),
+        )
+        for fine, what in bounds:
+            if not fine:
+                raise CorruptError(f"impossible {what} in the header")
+        return self
+
+
+def to_json(header: Header) -> bytes:
+    """The header as one line of JSON, with the derived fields for human readers."""
+    table = asdict(header)
+    table["colour"] = header.colour.name.lower()
+    table["latent_shape"] = header.latent_shape
+    table["padding"] = header.padding
+    table["index"] = [[channel.mode.name.lower(), channel.size] for channel in header.index]
+    return json.dumps(table).encode()
+
+
+def from_json(data: bytes) -> Header:
+    """Inverse of ``to_json``; derived fields are recomputed. Raises CorruptError."""
+    try:
+        table = json.loads(data)
+        table = {f.name: table[f.name] for f in fields(Header) if f.name != "strip"} | {
+            "strip": table.get("strip")  # which early versions do not write
+        }
+        table["colour"] = Colour[str(table["colour"]).upper()]
+        table["index"] = tuple(Channel(Mode[m.upper()], int(s)) for m, s in table["index"])
+        low, high = table["codebook"]
+        table["codebook"] = (int(low), int(high))
+        table["history"] = tuple(str(stage) for stage in table["history"])
+        for name in ("model", "model_name", "name"):
+            if not (table[name] is None or isinstance(table[name], str)):
+                raise TypeError(f"{name} is not text")
+        for name in ("width", "height", "channels", "bit_depth", "latent_channels"):
+            table[name] = int(table[name])
+        if table["strip"] is not None:
+            top, whole = table["strip"]
+            table["strip"] = (int(top), int(whole))
+        if table["quality"] is not None:
+            table["quality"] = float(table["quality"])
+        header = Header(**table).check()
+    except INVALID as error:
+        raise CorruptError(f"the header is not valid: {error!r}") from error
+    return header
+
+
+# The packed header, at most 19 bytes (27 of a strip) and then the index:
+#
+#     u8      colour | 80 when this is a strip of a larger picture | 40 for an index in bits
+#     varint  width, height
+#     varint  of a strip alone: its first row / 8, and the height of the whole picture
+#     varint  quality in hundredths; 0 when it was left at the model's default
+#     u8      latent channels, coded channels
+#     i8      codebook: least and greatest symbol
+#     u8[4]   first bytes of the model's content hash
+#     -       the index in bits (``nic.format.index``); or, as the first files have it and without
+#             the flag, per coded channel a varint: payload size << 3 | mode
+
+
+def to_packed(header: Header) -> bytes:
+    """The header in its compact binary form (see the drawing above)."""
+    quality = 0 if header.quality is None else round(header.quality * QUALITY_STEPS)
+    strip = () if header.strip is None else (header.strip[0] // STRIDE, header.strip[1])
+    parts = [
+        struct.pack("<B", header.colour | IN_BITS | (IS_STRIP if strip else 0)),
+        *map(varint, (header.width, header.height, *strip, quality)),
+        struct.pack("<BBbb", header.latent_channels, header.channels, *header.codebook),
+        bytes.fromhex(header.model),
+        to_bits(header.index),
+    ]
+    return b"".join(parts)
+
+
+def from_packed(data: bytes) -> Header:
+    """Inverse of ``to_packed``. Raises CorruptError, or VersionError for an unknown colour."""
+    source = iter(data)
+    try:
+        flags = next(source)
+        is_strip, in_bits = flags & IS_STRIP, flags & IN_BITS
+        width, height = read_varint(source), read_varint(source)
+        strip = (STRIDE * read_varint(source), read_varint(source)) if is_strip else None
+        quality = read_varint(source)
+        latent_channels, channels, low, high = struct.unpack("<BBbb", bytes(islice(source, 4)))
+        model = bytes(islice(source, 4)).hex()
+        index = from_bits(source, channels) if in_bits else _from_varints(source, channels)
+    except (StopIteration, struct.error) as error:
+        raise CorruptError("the packed header ends too early") from error
+    if next(source, None) is not None:
+        raise CorruptError("the packed header has bytes left over")
+    colour = flags & ~(IS_STRIP | IN_BITS)
+    if colour not in set(Colour):
+        raise VersionError(f"unknown colour model {colour}; a newer nic wrote this file")
+    return Header(
+        width=width,
+        height=height,
+        colour=Colour(colour),
+        model=model,
+        channels=channels,
+        latent_channels=latent_channels,
+        codebook=(low, high),
+        quality=quality / QUALITY_STEPS if quality else None,
+        strip=strip,
+        index=index,
+    ).check()
+
+
+def _from_varints(source: Iterator[int], channels: int) -> tuple[Channel, ...]:
+    entries = [read_varint(source) for _ in range(channels)]
+    return tuple(Channel(Mode(entry & 7), entry >> 3) for entry in entries)
+
+
+def varint(value: int) -> bytes:
+    """Unsigned LEB128: seven bits per byte, least significant first, high bit = more."""
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def read_varint(source: Iterator[int]) -> int:
+    """Read one varint from an iterator over bytes.
+
+    Raises StopIteration when the bytes end inside it, CorruptError when it is too long.
+    """
+    value = 0
+    for shift in range(0, 7 * MAX_VARINT, 7):
+        byte = next(source)
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value
+    raise CorruptError("a number in the header is too long")

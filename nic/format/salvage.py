@@ -1,0 +1,245 @@
+"""Reading damaged streams: what is intact of every record, and a report of what is not.
+
+Unlike ``nic.format.records`` this reads the whole input at once, to find the next record behind a
+damaged one. A record ends, at the latest, where the next magic is.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, BinaryIO, Protocol
+
+import numpy as np
+
+from nic.errors import CorruptError, NicError, PartialError, VersionError
+from nic.format.damage import Damage
+from nic.format.damaged import DATA_FAILED, DamagedRecord
+from nic.format.header import Header
+from nic.format.records import (
+    MAGIC,
+    Opening,
+    Record,
+    Stage,
+    data_size,
+    read_record,
+    read_records,
+    read_unchecked,
+    what_instead,
+)
+from nic.picture.limits import MAX_LATENT, Limit, Work
+from nic.transform import strips
+
+BLANK_PIXELS = 1 << 20  # of a strip that stands for lost ones
+UNTOLD = "in which channel cannot be told"
+
+
+class Codec(Protocol):
+    """What this module needs of ``nic.codec.Codec``."""
+
+    limit: Limit
+
+    def intact_symbols(self, record: Record) -> tuple[Record, Damage]:
+        """A coded or packed record as symbols, zero in damaged channels, and which those are."""
+
+    def checked_rest(self, record: Record) -> Record:
+        """The record. Raises CorruptError when alpha or metadata is damaged."""
+
+
+@dataclass
+class Report:
+    """What was damaged in the inputs of a run, and whether a whole record was lost."""
+
+    lines: list[str] = field(default_factory=list)
+    lost: bool = False
+    prefix: str = ""  # of the lines that come next
+
+    def add(self, text: str, lost: bool = False) -> None:
+        """Note damage; ``lost`` if all of a record is."""
+        self.lines.append(self.prefix + text)
+        self.lost |= lost
+
+    def check(self) -> None:
+        """Raises PartialError for records decoded in part, CorruptError for lost ones."""
+        if self.lost:
+            raise CorruptError("; ".join(self.lines))
+        if self.lines:
+            raise PartialError("; ".join(self.lines))
+
+
+def read_intact(source: BinaryIO, codec: Codec, report: Report) -> Iterator[Record]:
+    """Yield what is intact of every record, as symbols, or as latents if it holds those.
+
+    Channels that are lost are zero, and so are lost strips of a picture that has others.
+
+    Raises: when nothing can be decoded, what is wrong with the first record: CorruptError or
+        VersionError; ModelError and UsageError as the codec does.
+    """
+    yield from _without_gaps(_records(source.read(), codec, report), report, codec.limit)
+
+
+def _records(data: bytes, codec: Codec, report: Report) -> Iterator[Record]:
+    start = data.find(MAGIC)
+    if start > 0:
+        report.add(f"{start} bytes before the first record")
+    failure: NicError | None = None
+    done = number = 0
+    while start >= 0:
+        after = data.find(MAGIC, start + 1)
+        number += 1
+        name = f"record {number}: " if number > 1 or after >= 0 else ""
+        try:
+            record, damage = _record(data[start : after if after >= 0 else None], codec)
+        except (CorruptError, VersionError) as error:
+            failure = failure or error
+            report.add(f"{name}{error}", lost=True)
+        else:
+            if damage:
+                report.add(f"{name}{damage}")
+            done += 1
+            yield record
+        start = after
+    if not done:
+        raise failure or CorruptError(what_instead(data[: len(MAGIC)]))
+
+
+def checked_records(source: BinaryIO, codec: Codec) -> Iterator[Record]:
+    """Yield every record of a sound stream as symbols or latents; see ``nic.format.records``.
+
+    Raises: as ``nic.format.records.read_records``, and CorruptError, which names the channels
+        that do not decode, also where the checksum of chunk D fails.
+    """
+    failed = False
+
+    def read_data(
+        source: BinaryIO, _: Stage, header: Header, opening: Opening
+    ) -> tuple[Header, bytes]:
+        nonlocal failed
+        payload, sound = read_unchecked(source, opening)
+        failed = not sound
+        return header, payload
+
+    try:
+        for record in read_records(source, read_data=read_data):
+            decoded, damage = _decode(record, codec)
+            if failed:
+                what = f"; {damage}" if damage else f", {UNTOLD}"
+                raise CorruptError(f"damaged: {DATA_FAILED}{what}")
+            if damage:
+                raise CorruptError(str(damage))
+            yield codec.checked_rest(decoded)
+    except NicError as error:
+        if failed and DATA_FAILED not in str(error):
+            raise CorruptError(f"damaged: {DATA_FAILED}") from error
+        raise
+
+
+def _without_gaps(records: Iterator[Record], report: Report, limit: Limit) -> Iterator[Record]:
+    """The records, and between and after strips what is missing for a whole picture."""
+    last: Record | None = None
+    for record in records:
+        if last is not None and not _continues(record.header, last.header):
+            yield from _blank(last, strips.end(last.header), None, report, limit)
+            last = None
+        top = record.header.strip[0] if record.header.strip else 0
+        yield from _blank(record, strips.end(last.header) if last else 0, top, report, limit)
+        yield record
+        last = None if strips.is_last(record.header) else record
+    if last is not None:
+        yield from _blank(last, strips.end(last.header), None, report, limit)
+
+
+def _continues(header: Header, last: Header) -> bool:
+    """Whether a strip is of the picture of the last one."""
+    if header.strip is None or last.strip is None or header.strip[0] < strips.end(last):
+        return False
+    fields = ("width", "colour", "model", "latent_channels")
+    same = all(getattr(header, name) == getattr(last, name) for name in fields)
+    return same and header.strip[1] == last.strip[1]
+
+
+def _blank(
+    like: Record, first: int, end: int | None, report: Report, limit: Limit
+) -> Iterator[Record]:
+    """Strips of zeros for rows ``first`` to ``end`` (not included; None is the last row)."""
+    header = like.header
+    whole = header.strip[1] if header.strip else header.height
+    end = whole if end is None else end
+    if first < end:
+        limit.check(header.width, whole, Work.PICTURE)
+        report.add(f"rows {first}-{end - 1} are lost")
+    step = strips.strip_rows(header.width, whole, BLANK_PIXELS)
+    for top in range(first, end, step):
+        rows = min(top + step, end) - top
+        blank = replace(header, height=rows, strip=(top, whole), index=())
+        yield Record(like.stage, blank, bytes(data_size(like.stage, blank)))
+
+
+def _record(data: bytes, codec: Codec) -> tuple[Record, Damage]:
+    """What is intact of one record, decoded, and what is not."""
+    damage = Damage()
+    source = io.BytesIO(data)
+    try:
+        record = read_record(source, source.read(len(MAGIC)))
+        if left := len(data) - source.tell():
+            damage.notes.append(f"{left} bytes after the record")
+    except (CorruptError, VersionError) as error:
+        record = DamagedRecord(data, damage).read(error)
+    decoded, lost = _decode(record, codec)
+    damage.channels |= lost.channels
+    damage.notes += lost.notes
+    intact = [c for c, size in enumerate(_sizes(record)) if size and c not in damage.channels]
+    if damage.channels and not intact:
+        raise CorruptError(f"{damage}; no channel is intact")
+    if not damage.channels:
+        damage.notes = [f"{n}, {UNTOLD}" if n == DATA_FAILED else n for n in damage.notes]
+    return _sound_rest(decoded, codec, damage), damage
+
+
+def _sound_rest(record: Record, codec: Codec, damage: Damage) -> Record:
+    """The record without alpha, excess or metadata that are damaged behind a sound checksum."""
+    nothing: dict[str, Any] = {"alpha": b"", "excess": b"", "extra": ()}
+    for name, empty in nothing.items():
+        try:
+            codec.checked_rest(replace(record, **(nothing | {name: getattr(record, name)})))
+        except CorruptError as error:
+            damage.notes.append(f"{error}, and left out")
+            record = replace(record, **{name: empty})
+    return record
+
+
+def _decode(record: Record, codec: Codec) -> tuple[Record, Damage]:
+    """Symbols, or latents, with the damage that shows in them."""
+    return codec.intact_symbols(record) if record.stage >= Stage.CODED else _full_size(record)
+
+
+def _sizes(record: Record) -> list[int]:
+    """Bytes of every channel; of latents, which are interleaved, as one."""
+    if record.stage >= Stage.CODED:
+        return [channel.size for channel in record.header.index]
+    due = data_size(record.stage, record.header)
+    count = record.header.channels if record.stage == Stage.SYMBOLS else 1
+    return [due // count] * count
+
+
+def _full_size(record: Record) -> tuple[Record, Damage]:
+    """Latents or symbols of full size, zero where they are missing or impossible."""
+    damage = Damage()
+    due, there = data_size(record.stage, record.header), len(record.data)
+    data = bytearray(bytes(record.data[:due]).ljust(due, b"\0"))
+    if record.stage == Stage.LATENTS:
+        values = np.frombuffer(data, "<f4")
+        wild = ~(np.abs(values) < MAX_LATENT)
+        values[wild] = 0
+        if wild.any():
+            damage.notes.append(f"{wild.sum()} latents are not finite")
+        if there < due:
+            damage.notes.append(f"the last {due - there} bytes of latents are missing")
+    else:
+        planes = np.frombuffer(data, np.int8).reshape(record.header.channels, -1)
+        low, high = record.header.codebook
+        outside = ((planes < low) | (planes > high)).any(axis=1)
+        damage.lose(np.flatnonzero(outside).tolist(), "symbols outside the codebook")
+        missing = range(there // planes.shape[1], record.header.channels)
+        damage.lose(missing, "the end of the data is missing")
+        planes[list(damage.channels)] = 0
+    return replace(record, data=bytes(data)), damage

@@ -1,0 +1,169 @@
+"""Transparency: the alpha plane as bytes of chunk A, and pixels that nobody sees.
+
+Chunk A is a method and what it says: 0, a lossless PNG; 1, a packed record of the alpha as a
+grey picture, which the caller makes and decodes, but for its magic: that is seen at the start of
+records alone, by which a damaged stream is searched for them.
+"""
+
+import io
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError, VersionError
+from nic.format.header import Colour
+from nic.format.records import MAGIC, Record, Stage, read_record, write_record
+
+Plane = NDArray[np.uint8]  # (H, W): 0 transparent, 255 opaque
+Floats = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+PNG, RECORD = 0, 1
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+BAND = 256  # rows of half the size that are interpolated at a time
+HIDDEN = 128  # of a picture of which nothing is visible
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError)
+
+
+# -- chunk A ----------------------------------------------------------------------------------
+
+
+def simplified(alpha: Plane | None) -> Plane | None:
+    """None for an alpha plane that is opaque everywhere."""
+    return None if alpha is None or alpha.size == 0 or alpha.min() == 255 else alpha
+
+
+def lossless(alpha: Plane) -> bytes:
+    """The alpha plane as chunk A, exactly: a PNG of one or eight bits, whichever is smaller."""
+    from PIL import Image
+
+    image = Image.fromarray(alpha)
+    binary = bool(np.isin(alpha, (0, 255)).all())
+    files = [_png(image), *([_png(image.convert("1", dither=Image.Dither.NONE))] * binary)]
+    return bytes([PNG]) + min(files, key=len)
+
+
+def from_record(record: Record) -> bytes:
+    """A packed record of the alpha, as a grey picture, as chunk A."""
+    out = io.BytesIO()
+    write_record(out, record)
+    return bytes([RECORD]) + out.getvalue().removeprefix(MAGIC)
+
+
+def parse(payload: bytes, width: int, height: int) -> Plane | Record:
+    """What chunk A holds: the plane (height, width), or a packed record of it.
+
+    Nothing is allocated before the size that it claims is seen to be right.
+    Raises: CorruptError, or VersionError for what a newer version may have written.
+    """
+    method, content = payload[:1], payload[1:]
+    try:
+        if method == bytes([PNG]):
+            return _from_png(content, width, height)
+        if method == bytes([RECORD]):
+            return _from_stream(content, width, height)
+    except CorruptError as error:
+        raise CorruptError(f"the alpha plane is damaged: {error}") from error
+    raise VersionError(f"unknown coding {method[0]} of the alpha plane; a newer nic wrote this")
+
+
+def _png(image: object) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG", compress_level=9)  # type: ignore[attr-defined]
+    return out.getvalue()
+
+
+def _from_png(data: bytes, width: int, height: int) -> Plane:
+    from PIL import Image
+
+    if data[:8] != SIGNATURE or data[12:16] != b"IHDR":
+        raise CorruptError("it is not a PNG")
+    claimed = [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
+    if claimed != [width, height]:
+        raise CorruptError(f"{claimed[0]}x{claimed[1]} pixels, not {width}x{height}")
+    Image.MAX_IMAGE_PIXELS = None  # the size is known by now
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.mode not in ("1", "L") or image.size != (width, height):
+                raise CorruptError(f"its PNG is of mode {image.mode}")
+            return np.array(image.convert("L"), np.uint8)
+    except DAMAGE as error:
+        raise CorruptError(str(error)) from error
+
+
+def _from_stream(data: bytes, width: int, height: int) -> Record:
+    source = io.BytesIO(data)
+    record = read_record(source, MAGIC)
+    header = record.header
+    if source.read(1):
+        raise CorruptError("bytes are left over")
+    if (header.width, header.height) != (width, height):
+        raise CorruptError(f"{header.width}x{header.height} pixels, not {width}x{height}")
+    plain = header.colour == Colour.GREY and header.strip is None and not record.alpha
+    if record.stage != Stage.PACKED or not plain:
+        raise CorruptError("its record is not a packed one of a grey picture")
+    return record
+
+
+# -- pixels under it --------------------------------------------------------------------------
+
+
+def fill_hidden(pixels: Plane, alpha: Plane | None) -> Plane:
+    """Pixels (H, W[, 3]) with those under zero alpha continued smoothly from the visible ones.
+
+    Push and pull (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4): means of what is
+    visible of 2x2 pixels, and again of these; then what has none gets what interpolation of
+    the coarser level says. What was there has no influence.
+    """
+    if alpha is None or alpha.all():
+        return pixels
+    visible = alpha > 0
+    if not visible.any():
+        return np.full_like(pixels, HIDDEN)
+    shape = (*alpha.shape, -1)
+    values = np.where(visible[..., None], pixels.reshape(shape), np.uint8(0))
+    for c in range(values.shape[2]):  # in parts, as floats take four times the memory
+        plane = values[..., c : c + 1]
+        coarse = _filled(*_halved(plane, visible))
+        for top in range(0, len(coarse), BAND):
+            start = max(0, top - 1)
+            smooth = np.rint(_doubled(coarse[start : top + BAND + 1])[2 * (top - start) :])
+            rows = plane[2 * top : 2 * (top + BAND), :, 0]
+            smooth = smooth[: len(rows), : rows.shape[1], 0]
+            np.copyto(rows, smooth.astype(np.uint8), where=~visible[2 * top :][: len(rows)])
+    return values.reshape(pixels.shape)
+
+
+def _filled(values: Floats, known: Mask) -> Floats:
+    """Values (h, w, C), and those of coarser levels where they are not known (h, w)."""
+    if known.all():
+        return values
+    coarse = _filled(*_halved(values, known))
+    smooth = _doubled(coarse)[: values.shape[0], : values.shape[1]]
+    return np.where(known[..., None], values, smooth)
+
+
+def _halved(values: NDArray[Any], known: Mask) -> tuple[Floats, Mask]:
+    """Means of those of 2x2 values that are known, the others being 0, and where there are any."""
+    odd = ((0, values.shape[0] % 2), (0, values.shape[1] % 2))
+    counts = _sums(np.pad(known, odd)[..., None])
+    sums = _sums(np.pad(values, (*odd, (0, 0))))
+    return np.asarray(sums / np.maximum(counts, 1), np.float32), counts[..., 0] > 0
+
+
+def _sums(a: NDArray[Any]) -> Floats:
+    """Sums of 2x2 blocks: (2h, 2w, C) -> (h, w, C)."""
+    blocks = a.reshape(a.shape[0] // 2, 2, a.shape[1] // 2, 2, a.shape[2])
+    return np.asarray(blocks.sum(axis=(1, 3), dtype=np.float32))
+
+
+def _doubled(a: Floats) -> Floats:
+    """Bilinear interpolation to twice the size: (h, w, C) -> (2h, 2w, C)."""
+    for axis in (0, 1):
+        ends = [(1, 1) if i == axis else (0, 0) for i in range(3)]
+        padded = np.moveaxis(np.pad(a, ends, mode="edge"), axis, 0)
+        here, before, after = padded[1:-1], padded[:-2], padded[2:]
+        both = np.stack([0.75 * here + 0.25 * before, 0.75 * here + 0.25 * after], axis=1)
+        a = np.moveaxis(both.reshape(-1, *both.shape[2:]), 0, axis)
+    return a.astype(np.float32, copy=False)

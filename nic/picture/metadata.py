@@ -1,0 +1,236 @@
+"""What a picture file says beside its pixels and is kept: ICC profile, EXIF and XMP.
+
+In a record each is an ancillary chunk, compressed with zlib. As pixels are stored upright, the
+orientation that EXIF or XMP gives is set to 1, "upright", so that no viewer turns them again.
+"""
+
+import logging
+import re
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, Self
+
+from nic.errors import CorruptError
+from nic.format.records import Chunk
+
+log = logging.getLogger("nic")
+
+Keep = Literal["all", "icc", "none"]
+KEEP: tuple[Keep, ...] = ("all", "icc", "none")
+KINDS = {b"i": "icc", b"x": "exif", b"m": "xmp"}  # letters of chunks are never reused
+MAX_SIZE = 1 << 24  # bytes of each, decompressed
+EXIF_PREFIX = b"Exif\0\0"  # of JPEG's; not stored
+# The kinds that a format can hold, and what the size of one marker leaves in JPEG.
+HOLDS = {"png": ("icc", "exif", "xmp"), "tiff": ("icc", "exif", "xmp"),
+         "jpeg": ("icc", "exif", "xmp"), "webp": ("icc", "exif", "xmp")}  # fmt: skip
+MOST = {("jpeg", "exif"): 65533 - len(EXIF_PREFIX), ("jpeg", "xmp"): 65504}
+XMP_TAG = 700  # in TIFF
+# Of the tags of a TIFF file, those that describe the picture and not how it is stored there:
+# descriptions, camera, resolution, dates, authors, ratings, and the directories EXIF and GPS.
+DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 34853, 18246,
+               18249, *range(40091, 40096)}  # fmt: skip
+DIRECTORIES = (34665, 34853)
+EMPTY_EXIF = 14  # bytes of a TIFF structure without a tag
+ORIENTATION = 0x0112
+XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)([1-8])(?![0-9])""")
+# What Pillow raises on EXIF that is damaged.
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
+          struct.error)  # fmt: skip
+SHORT, LONG = 3, 4  # EXIF's types of 16-bit and 32-bit numbers
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """The bytes of each kind, b"" for none: an ICC profile, EXIF as a TIFF structure, XMP."""
+
+    icc: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+
+    def __bool__(self) -> bool:
+        return bool(self.kinds)
+
+    @property
+    def kinds(self) -> list[str]:
+        """Names of those that are there."""
+        return [kind.name for kind in fields(self) if getattr(self, kind.name)]
+
+    def only(self, keep: Keep) -> Self:
+        """What is to be kept of it."""
+        return {"all": self, "icc": replace(self, exif=b"", xmp=b""), "none": type(self)()}[keep]
+
+
+NOTHING = Metadata()
+
+
+# -- chunks -----------------------------------------------------------------------------------
+
+
+def to_chunks(metadata: Metadata) -> tuple[Chunk, ...]:
+    """The ancillary chunks of a record that hold the metadata."""
+    return tuple(
+        Chunk(letter, zlib.compress(content, 9))
+        for letter, kind in KINDS.items()
+        if (content := getattr(metadata, kind))
+    )
+
+
+def from_chunks(chunks: tuple[Chunk, ...]) -> Metadata:
+    """Inverse of ``to_chunks``; other chunks are left alone. Raises CorruptError."""
+    found: dict[str, bytes] = {}
+    for letter, payload in chunks:
+        kind = KINDS.get(letter)
+        if kind is None:
+            continue
+        if kind in found:
+            raise CorruptError(f"damaged: chunk {letter.decode()} comes twice")
+        found[kind] = _decompressed(payload, kind)
+    return Metadata(**found)
+
+
+def _decompressed(payload: bytes, kind: str) -> bytes:
+    inflate = zlib.decompressobj()
+    try:
+        content = inflate.decompress(payload, MAX_SIZE)
+    except zlib.error as error:
+        raise CorruptError(f"the {kind} metadata is damaged: {error}") from error
+    if inflate.unconsumed_tail:
+        raise CorruptError(f"the {kind} metadata is over {MAX_SIZE} bytes")
+    if not inflate.eof or inflate.unused_data:
+        raise CorruptError(f"the {kind} metadata is damaged: it ends at the wrong place")
+    return content
+
+
+# -- picture files ----------------------------------------------------------------------------
+
+
+def of_file(image: Any) -> tuple[Metadata, int]:
+    """The metadata of a picture that Pillow has loaded, and how its pixels are to be turned.
+
+    The orientation (1 to 8, as in EXIF) is that of EXIF, else that of XMP; both are set to
+    upright. Pillow turns TIFF itself.
+    """
+    facts, tiff = image.info, image.format == "TIFF"
+    exif = _of_tags(image) if tiff else _bytes(facts.get("exif")).removeprefix(EXIF_PREFIX)
+    xmp = _bytes(facts.get("xmp"))
+    exif, turn = upright_exif(exif)
+    if (says := XMP_ORIENTATION.search(xmp)) and not turn and not tiff:
+        turn = int(says[2])
+    found = {"icc": _bytes(facts.get("icc_profile")), "exif": exif, "xmp": upright_xmp(xmp)}
+    for kind, content in found.items():
+        if len(content) > MAX_SIZE:
+            log.warning("note: %s of %d bytes is not kept", kind.upper(), len(content))
+    kept = {kind: content for kind, content in found.items() if len(content) <= MAX_SIZE}
+    return Metadata(**kept), turn
+
+
+def settings(metadata: Metadata, name: str) -> dict[str, Any]:
+    """What Pillow's writer of format ``name`` is told; a note says what it cannot hold."""
+    told: dict[str, Any] = {}
+    for kind in metadata.kinds:
+        content = getattr(metadata, kind)
+        if kind not in HOLDS.get(name, ()) or len(content) > MOST.get((name, kind), MAX_SIZE):
+            log.info("note: %s of %d bytes cannot be held by %s", kind.upper(), len(content), name)
+        else:
+            told |= _setting(kind, content, name)
+    return told
+
+
+def _setting(kind: str, content: bytes, name: str) -> dict[str, Any]:
+    from PIL import PngImagePlugin
+
+    if kind == "icc":
+        return {"icc_profile": content}
+    if kind == "exif":
+        return {"exif": EXIF_PREFIX + content}
+    if name != "png":
+        return {"xmp": content}
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", content.decode("utf-8", "replace"))
+    return {"pnginfo": text}
+
+
+def tiff_settings(told: dict[str, Any]) -> dict[str, Any]:
+    """``settings`` as the tags of a TIFF file, which is where it has EXIF and XMP.
+
+    Maker notes and thumbnails refer to places in EXIF, and are not tags of a TIFF file.
+    """
+    from PIL import Image
+
+    exif = Image.Exif()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of damage: what is read of it is kept
+            exif.load(told.pop("exif", b""))
+            tags = _descriptive(exif)
+    except DAMAGE:
+        log.warning("note: the EXIF data is damaged and is not written")
+        exif, tags = Image.Exif(), Image.Exif()
+    if "xmp" in told:
+        tags[XMP_TAG] = told.pop("xmp")
+    if any(tag in exif for tag in DIRECTORIES):
+        told["compression"] = "raw"  # libtiff, which compresses, cannot write directories
+    return {**told, "exif": tags.tobytes()}
+
+
+def _of_tags(image: Any) -> bytes:
+    """EXIF of what the tags of a TIFF file say about the picture."""
+    tags = _descriptive(image.getexif())
+    content = bytes(tags.tobytes()).removeprefix(EXIF_PREFIX)
+    return content if len(content) > EMPTY_EXIF else b""
+
+
+def _descriptive(exif: Any) -> Any:
+    from PIL import Image
+
+    kept = Image.Exif()
+    for tag in DESCRIPTIVE & set(exif):
+        if tag in DIRECTORIES:
+            kept.get_ifd(tag).update(exif.get_ifd(tag))
+        else:
+            kept[tag] = exif[tag]
+    return kept
+
+
+def _bytes(value: object) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value) if value else b""  # type: ignore[call-overload]
+
+
+# -- orientation ------------------------------------------------------------------------------
+
+
+def upright_xmp(xmp: bytes) -> bytes:
+    """XMP with tiff:Orientation set to 1."""
+    return XMP_ORIENTATION.sub(rb"\g<1>1", xmp)
+
+
+def upright_exif(exif: bytes) -> tuple[bytes, int]:
+    """EXIF (TIFF 6.0, section 2) with Orientation 1, if it has any, and the one it had, or 0.
+
+    The rest is left where it is, as maker notes refer to places. But a thumbnail, in the
+    second directory, is not turned with the picture, and is unlinked when the picture was.
+    EXIF that cannot be understood is dropped, with a note.
+    """
+    try:
+        return _upright(bytearray(exif)) if exif else (b"", 0)
+    except (struct.error, LookupError):
+        log.warning("note: the EXIF data is damaged and is not kept")
+        return b"", 0
+
+
+def _upright(exif: bytearray) -> tuple[bytes, int]:
+    order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(exif[:4])]
+    (at,) = struct.unpack_from(f"{order}I", exif, 4)
+    (count,) = struct.unpack_from(f"{order}H", exif, at)
+    after = at + 2 + 12 * count
+    turn = 0
+    for entry in range(at + 2, after, 12):
+        tag, kind = struct.unpack_from(f"{order}HH", exif, entry)
+        if tag != ORIENTATION:
+            continue
+        (turn,) = struct.unpack_from(order + ("I" if kind == LONG else "H"), exif, entry + 8)
+        struct.pack_into(f"{order}HIHH", exif, entry + 2, SHORT, 1, 1, 0)
+        if turn != 1 and after + 4 <= len(exif):
+            struct.pack_into(f"{order}I", exif, after, 0)
+    return bytes(exif), turn

@@ -1,0 +1,72 @@
+"""PAM, netpbm's format P7: the one with transparency, which Pillow does not have."""
+
+import logging
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError, UsageError
+from nic.picture.limits import Limit, Work
+
+log = logging.getLogger("nic")
+
+Samples = NDArray[np.uint8]
+
+MAGIC = b"P7\n"
+END = b"\nENDHDR\n"
+MAX_HEADER = 1 << 16  # bytes
+DEPTHS = {"BLACKANDWHITE": 1, "GRAYSCALE": 1, "BLACKANDWHITE_ALPHA": 2, "GRAYSCALE_ALPHA": 2,
+          "RGB": 3, "RGB_ALPHA": 4}  # fmt: skip
+TYPES = {1: "GRAYSCALE", 2: "GRAYSCALE_ALPHA", 3: "RGB", 4: "RGB_ALPHA"}
+
+
+def read(data: bytes, limit: Limit) -> Samples:
+    """The first picture of a PAM file: uint8 (H, W, C), C of 1 to 4, alpha last.
+
+    Raises: CorruptError for damage, UsageError for tuples of another type, NicError when it is
+        larger than ``limit``.
+    """
+    stop = data.find(END, 0, MAX_HEADER)
+    if stop < 0:
+        raise CorruptError("the picture is damaged: its PAM header does not end")
+    width, height, depth, most = _facts(data[len(MAGIC) : stop + 1])
+    limit.check(width, height, Work.PICTURE)
+    kind = np.dtype(">u2" if most > 255 else "u1")
+    count, start = width * height * depth, stop + len(END)
+    if len(data) - start < count * kind.itemsize:
+        raise CorruptError("the picture is damaged: it ends before its last row")
+    values = np.frombuffer(data, kind, count, start)
+    if most > 255:
+        log.warning("note: %d bits per sample are coded as 8", math.ceil(math.log2(most + 1)))
+    if values.max() > most:
+        raise CorruptError(f"the picture is damaged: it has samples above {most}")
+    if most != 255:
+        values = (values.astype(np.uint32) * 255 + most // 2) // most
+    return values.astype(np.uint8).reshape(height, width, depth)
+
+
+def write(samples: Samples) -> bytes:
+    """A PAM file of uint8 (H, W) or (H, W, C), C of 1 to 4."""
+    height, width, depth = samples.reshape(*samples.shape[:2], -1).shape
+    head = f"WIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\nMAXVAL 255\nTUPLTYPE {TYPES[depth]}"
+    return MAGIC + head.encode() + END + samples.tobytes()
+
+
+def _facts(head: bytes) -> tuple[int, int, int, int]:
+    """Width, height, depth and greatest sample of a header's lines."""
+    found: dict[str, str] = {}
+    for line in head.decode("ascii", "replace").splitlines():
+        key, _, value = line.strip().partition(" ")
+        if key and not key.startswith("#"):
+            found[key] = f"{found.get(key, '')} {value.strip()}".strip()
+    numbers = [found.get(key, "") for key in ("WIDTH", "HEIGHT", "DEPTH", "MAXVAL")]
+    if not all(n.isdecimal() and 0 < len(n) < 10 for n in numbers):
+        raise CorruptError("the picture is damaged: its PAM header lacks a number")
+    width, height, depth, most = map(int, numbers)
+    kind = found.get("TUPLTYPE") or TYPES.get(depth, "")
+    if DEPTHS.get(kind) != depth:
+        raise UsageError(f"PAM pictures of type {kind!r} with {depth} channels are not read")
+    if not (width and height and 0 < most < 65536):
+        raise CorruptError("the picture is damaged: an impossible number in its PAM header")
+    return width, height, depth, most

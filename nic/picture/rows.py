@@ -1,0 +1,164 @@
+"""Pictures that are read and written row by row: what is too large to be held whole.
+
+Binary PGM and PPM (netpbm's formats P5 and P6) of 8 bits can be had a few rows at a time from
+a pipe; a picture of any other format is decoded whole, and then cut.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError, UsageError
+from nic.format.header import Header
+from nic.picture import formats
+from nic.picture.alpha import fill_hidden
+from nic.picture.formats import ANY, COLOUR_PGM, PNM, Picture
+from nic.picture.limits import Limit, Work
+from nic.picture.metadata import NOTHING, Keep, Metadata
+
+Pixels = NDArray[np.uint8]
+MAX_HEADER = 1024  # bytes, comments included
+PIECE = 1 << 24  # bytes per read
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A picture; ``read(n)`` gives its next n rows, uint8 (n, W, 3), or (n, W) for grey.
+
+    ``alpha`` is uint8 (H, W) or None; pixels where it is zero are for the encoder to choose.
+    """
+
+    width: int
+    height: int
+    read: Callable[[int], Pixels]
+    alpha: Pixels | None = None
+    metadata: Metadata = NOTHING
+
+
+def of_picture(whole: Picture) -> Rows:
+    """The rows of a picture that is there already."""
+    pixels, at = fill_hidden(whole.pixels, whole.alpha), 0
+
+    def read(n: int) -> Pixels:
+        nonlocal at
+        at += n
+        return pixels[at - n : at]
+
+    return Rows(pixels.shape[1], pixels.shape[0], read, whole.alpha, whole.metadata)
+
+
+def of_array(pixels: Pixels) -> Rows:
+    """The rows of an opaque picture."""
+    return of_picture(Picture(pixels))
+
+
+def open_picture(
+    source: BinaryIO, strip_pixels: int, limit: Limit = ANY, keep: Keep = "all"
+) -> Rows:
+    """A picture file of any format, held whole unless it is a PNM above ``strip_pixels``.
+
+    Raises: as ``nic.picture.formats.read``.
+    """
+    rows, start = _large_pnm(source, strip_pixels)
+    return rows or of_picture(formats.read(start + source.read(), limit, keep))
+
+
+def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]:
+    """The rows of a PGM or PPM above ``strip_pixels``, or None and what was read.
+
+    The source need not be seekable. ``Rows.read`` raises CorruptError where the file ends.
+    """
+    start = source.read(2)
+    if start not in (b"P5", b"P6"):
+        return None, start
+    while not (found := PNM.match(start)) and len(start) < MAX_HEADER:
+        byte = source.read(1)
+        if not byte:
+            break
+        start += byte
+    if found is None:
+        return None, start
+    width, height, maximum = (int(found[i]) for i in (2, 3, 4))
+    if maximum != 255 or width * height <= strip_pixels:
+        return None, start
+    shape = (width,) if found[1] == b"5" else (width, 3)
+
+    def read(n: int) -> Pixels:
+        pixels = np.empty((n, *shape), np.uint8)
+        view = pixels.data.cast("B") if pixels.size else memoryview(b"")
+        for at in range(0, len(view), PIECE):
+            piece = _read(source, min(PIECE, len(view) - at))
+            view[at : at + len(piece)] = piece
+        return pixels
+
+    return Rows(width, height, read), b""
+
+
+def _read(source: BinaryIO, size: int) -> bytes:
+    parts = []
+    while size and (part := source.read(size)):
+        parts.append(part)
+        size -= len(part)
+    if size:
+        raise CorruptError("the picture is damaged: it ends before its last row")
+    return b"".join(parts)
+
+
+def pictures(
+    parts: Iterable[tuple[Header, Picture]],
+) -> Iterator[Iterator[tuple[Header, Picture]]]:
+    """The strips, or the one part, of each picture in turn."""
+    number = 0
+
+    def of(part: tuple[Header, Picture]) -> int:
+        nonlocal number
+        number += part[0].strip is None or part[0].strip[0] == 0
+        return number
+
+    for _, group in groupby(parts, of):
+        yield group
+
+
+def write(
+    out: BinaryIO,
+    parts: Iterator[tuple[Header, Picture]],
+    name: str,
+    limit: Limit = ANY,
+    keep: Keep = "all",
+) -> None:
+    """Write one picture as format ``name``: PPM and PGM row by row, others need it whole.
+
+    Args: keep: which metadata to write.
+    """
+    header, first = next(parts)
+    first = replace(first, metadata=first.metadata.only(keep))
+    if header.strip is None:
+        out.write(formats.write(first, name))
+        return
+    strips = chain([first], (part for _, part in parts))
+    if name not in ("ppm", "pgm"):
+        limit.check(header.width, header.strip[1], Work.PICTURE)
+        out.write(formats.write(_joined(list(strips)), name))
+        return
+    if name == "pgm" and first.pixels.ndim == 3:
+        raise UsageError(COLOUR_PGM)
+    kind, noted = 5 if first.pixels.ndim == 2 else 6, False
+    out.write(b"P%d\n%d %d\n255\n" % (kind, header.width, header.strip[1]))
+    for strip in strips:
+        noted = noted or formats.note_alpha(strip, name)
+        out.write(np.ascontiguousarray(formats.flattened(strip)).data)
+
+
+def _joined(strips: list[Picture]) -> Picture:
+    """The picture of its strips, with the metadata of the first; what has no alpha is opaque."""
+    pixels = np.concatenate([strip.pixels for strip in strips])
+    if all(strip.alpha is None for strip in strips):
+        return Picture(pixels, None, strips[0].metadata)
+    planes = (
+        np.full(s.pixels.shape[:2], 255, np.uint8) if s.alpha is None else s.alpha for s in strips
+    )
+    return Picture(pixels, np.concatenate(list(planes)), strips[0].metadata)

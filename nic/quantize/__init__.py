@@ -1,0 +1,1 @@
+"""Latents to symbols and back: rounding, prediction, the excess beyond the codebook."""

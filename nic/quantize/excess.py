@@ -1,0 +1,119 @@
+r"""What rounded latents have beyond the codebook: few symbols, of pictures of hard edges.
+
+Chunk X is a string of bits, the most significant of each byte first. For each channel of which a
+value is beyond the codebook, in their order::
+
+    golomb 0   channels that are skipped since the one before, or since the start
+    golomb 4   n, how many of its symbols are the least or the greatest of the codebook
+    3 bits     k
+    golomb k   n times: how far beyond it the value of each of them is, in their order
+
+The codes are those of the channel index (``nic.format.index``), of a fixed order. Zeros fill
+the last byte. Of a channel whose symbols are not there, or are others, n does not fit, and its part
+says nothing: so channels can be dropped without a look at this chunk.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError
+from nic.format.header import MAX_CHANNELS
+from nic.format.index import golomb, to_bytes
+
+LIMIT = 1 << 24  # of a rounded latent, either way; from there on float32 skips integers
+MAX_BEYOND = 2 * LIMIT
+MAX_ZEROS = 26  # of a code: of MAX_BEYOND, in order 0, 25
+COUNT_ORDER, ORDER_BITS = 4, 3
+
+Ints = NDArray[np.int64]
+Symbols = NDArray[np.int8]
+
+
+def pack(symbols: Symbols, places: Ints, beyond: Ints, codebook: tuple[int, int]) -> bytes:
+    """Chunk X of symbols (C, h, w), b"" where there is nothing to tell.
+
+    Args: ``places`` (n,) among the symbols, each at an end of the codebook, and ``beyond`` (n,), of
+        either sign, what they lack to their values.
+    """
+    bits, last = [], -1
+    channel, within = np.divmod(places, symbols[0].size)
+    for c in np.unique(channel).tolist():
+        at = _ends(symbols[c], codebook)
+        amounts = np.zeros(len(at), np.int64)
+        amounts[np.searchsorted(at, within[channel == c])] = np.abs(beyond[channel == c])
+        order = min(range(1 << ORDER_BITS), key=lambda k: _length(amounts, k))
+        bits += [golomb(c - last - 1, 0), golomb(len(at), COUNT_ORDER), f"{order:0{ORDER_BITS}b}"]
+        bits += [golomb(amount, order) for amount in amounts.tolist()]
+        last = c
+    return to_bytes("".join(bits)) if bits else b""
+
+
+def add(symbols: Symbols, chunk: bytes, codebook: tuple[int, int]) -> NDArray[np.int32]:
+    """The values (C, h, w) of symbols (C, h, w). Raises CorruptError."""
+    values = symbols.astype(np.int32)
+    for c, amounts in channels(chunk, symbols[0].size):
+        if c < len(symbols) and len(at := _ends(symbols[c], codebook)) == len(amounts):
+            plane = values[c].reshape(-1)
+            plane[at] += np.where(plane[at] == codebook[0], -1, 1) * np.array(amounts, np.int32)
+    return values
+
+
+def channels(chunk: bytes, size: int) -> Iterator[tuple[int, list[int]]]:
+    """Channels, ascending, and what is said of the ends of each, at most ``size``.
+
+    Raises: CorruptError.
+    """
+    bits, channel = _Bits(chunk), -1
+    while bits.more():
+        channel += 1 + bits.golomb(0)
+        count, order = bits.golomb(COUNT_ORDER), bits.number(ORDER_BITS)
+        if channel >= MAX_CHANNELS or count > size:
+            raise CorruptError("chunk X is damaged: it speaks of more than there can be")
+        amounts = [bits.golomb(order) for _ in range(count)]
+        if max(amounts, default=0) > MAX_BEYOND:
+            raise CorruptError("chunk X is damaged: a value out of range")
+        yield channel, amounts
+
+
+class _Bits:
+    """Chunk X as text of 0 and 1, which is searched faster than bits are."""
+
+    def __init__(self, chunk: bytes) -> None:
+        self._text = f"{int.from_bytes(chunk):0{8 * len(chunk)}b}" if chunk else ""
+        self._at = 0
+
+    def more(self) -> bool:
+        """Whether anything but the zeros that fill the last byte is left. Raises CorruptError."""
+        if self._text.find("1", self._at, self._at + MAX_ZEROS + 1) >= 0:
+            return True
+        if len(self._text) - self._at >= 8:
+            raise CorruptError("chunk X is damaged: it does not end")
+        return False
+
+    def number(self, count: int) -> int:
+        """The next ``count`` bits."""
+        self._at += count
+        if self._at > len(self._text):
+            raise CorruptError("chunk X is damaged: it ends too early")
+        return int(self._text[self._at - count : self._at] or "0", 2)
+
+    def golomb(self, order: int) -> int:
+        """The inverse of ``nic.format.index.golomb``."""
+        zeros = self._text.find("1", self._at, self._at + MAX_ZEROS + 1) - self._at
+        if zeros < 0:
+            raise CorruptError("chunk X is damaged: a number is too long")
+        self._at += zeros
+        return (self.number(zeros + 1) - 1 << order) | self.number(order)
+
+
+def _length(amounts: Ints, order: int) -> int:
+    """Bits of all of them in a code of this order."""
+    return int((2 * np.floor(np.log2((amounts >> order) + 1)) + 1 + order).sum())
+
+
+def _ends(plane: Symbols, codebook: tuple[int, int]) -> Ints:
+    """Where a plane (h, w) has the least or the greatest symbol of the codebook."""
+    low, high = codebook
+    return np.flatnonzero((plane == low) | (plane == high))

@@ -1,0 +1,119 @@
+"""Latents to symbols and back: gain of a quality, rounding, prediction, codebook.
+
+Quality is the quantizer's step, per channel; the networks know nothing of it, so latents
+written once can be quantized at any quality.
+"""
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import UsageError
+from nic.format.records import Record, Stage
+from nic.quantize import excess
+from nic.quantize.prediction import differences, reconstruct, residuals
+
+
+class Quantizer(Protocol):
+    """What this stage needs of a model."""
+
+    @property
+    def default_quality(self) -> float:
+        """The quality when none is asked for."""
+
+    @property
+    def predicted(self) -> tuple[int, ...]:
+        """Channels coded as residuals of their neighbours."""
+
+    @property
+    def codebook(self) -> tuple[int, int]:
+        """Least and greatest symbol."""
+
+    @property
+    def has_excess(self) -> bool:
+        """Whether values beyond the codebook are kept; a model trained so has them clipped."""
+
+    def gain(self, quality: float) -> NDArray[np.float32]:
+        """(C,): what latents are multiplied by before rounding."""
+
+    def step(self, quality: float) -> NDArray[np.float32]:
+        """(C,): what rounded latents are multiplied by to give latents back."""
+
+
+def quantize(
+    record: Record, model: Quantizer, quality: float | None = None, channels: int | None = None
+) -> Record:
+    """Quantize a record of latents: float32 (h, w, C) -> int8 symbols (channels, h, w).
+
+    Args:
+        quality: 1..100; by default the one that the record asks for, or the model's own.
+        channels: how many leading channels to keep; by default what the record asks for.
+    Raises: UsageError when an argument is out of range or the latents are not finite.
+    """
+    quality = quality or record.header.quality or model.default_quality
+    quality = round(quality, 2)  # what a packed header holds: the decoder must see the same
+    channels = channels or record.header.channels
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality {quality:g} is not in 1..100")
+    if not 1 <= channels <= record.header.latent_channels:
+        raise UsageError(f"{channels} channels asked of {record.header.latent_channels}")
+    latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        scaled = np.rint(latents[..., :channels] * model.gain(quality)[:channels])
+    if not np.isfinite(scaled).all():
+        raise UsageError("the latents are not finite numbers")
+    coded, beyond = _coded(scaled, model)
+    header = record.header.after(
+        "quantize", quality=float(quality), channels=channels, codebook=model.codebook
+    )
+    symbols = coded.tobytes()
+    return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols, excess=beyond)
+
+
+def _coded(scaled: NDArray[np.float32], model: Quantizer) -> tuple[NDArray[np.int8], bytes]:
+    """Symbols (channels, h, w) of rounded latents (h, w, channels), and chunk X."""
+    low, high = model.codebook
+    predicted = _kept(model.predicted, scaled.shape[2])
+    inside = np.clip(scaled, low, high)
+    symbols = inside.transpose(2, 0, 1).astype(np.int8)
+    limited = np.clip(scaled[..., predicted], -excess.LIMIT, excess.LIMIT)
+    planes = limited.transpose(2, 0, 1).astype(np.int32)
+    if not model.has_excess:
+        symbols[predicted] = residuals(planes, model.codebook)
+        return symbols, b""
+    exact = differences(planes)
+    symbols[predicted] = np.clip(exact, low, high)
+    inside[..., predicted] = scaled[..., predicted]  # these have an excess of their own
+    y, x, c = np.nonzero(scaled != inside)
+    kept = np.clip(scaled[y, x, c], -excess.LIMIT, excess.LIMIT)
+    among, *cells = np.nonzero(exact != symbols[predicted])
+    at = np.array(predicted, int)[among], *cells
+    places = np.ravel_multi_index(
+        tuple(map(np.concatenate, zip((c, y, x), at, strict=True))), symbols.shape
+    )
+    beyond = np.concatenate([kept - inside[y, x, c], exact[among, *cells] - symbols[at]])
+    return symbols, excess.pack(symbols, places, beyond.astype(np.int64), model.codebook)
+
+
+def dequantize(record: Record, model: Quantizer) -> Record:
+    """Inverse of ``quantize``: a record of latents, zero in the channels that were dropped.
+
+    Raises: CorruptError when chunk X is damaged behind a sound checksum.
+    """
+    h, w, latent_channels = record.header.latent_shape
+    channels = record.header.channels
+    symbols: NDArray[Any] = np.frombuffer(record.data, np.int8).reshape(channels, h, w)
+    if record.excess:
+        symbols = excess.add(symbols, record.excess, record.header.codebook)
+    predicted = _kept(model.predicted, channels)
+    latents = np.zeros((h, w, latent_channels), np.float32)
+    latents[..., :channels] = symbols.transpose(1, 2, 0)
+    latents[..., predicted] = reconstruct(symbols[predicted]).transpose(1, 2, 0)
+    latents *= model.step(record.header.quality or model.default_quality)
+    return replace(record, stage=Stage.LATENTS, data=latents.tobytes(), excess=b"")
+
+
+def _kept(predicted: tuple[int, ...], channels: int) -> list[int]:
+    return [c for c in predicted if c < channels]

@@ -1,0 +1,98 @@
+"""Refining the latents of a picture for one quality, window by window.
+
+What is searched, and how, is in ``nic.models.refiner``; here a picture becomes windows of bounded
+memory. Each window has *context* around its latents: latents that stay as they are, without which
+the synthesis transform would not show what a decoder will.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.format.header import STRIDE
+from nic.models.keras_backend import Window
+from nic.transform.strips import Span, Strip, spans, unit
+
+SIDE = 96  # latents a side, context not included: a gigabyte of activations and their slopes
+DEAREST = 20.0  # bits: what cannot be coded costs so much; a cost must have a slope to leave it
+
+Floats = NDArray[np.float32]
+Classes = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What latents cost at one quality, in bits."""
+
+    classes: Classes  # (h, w), of all latents that are coded
+    lengths: Floats  # (K, C, S), of every symbol by class and channel
+    step: Floats  # (C,), what rounded latents are multiplied by
+    tradeoff: float  # of one unit of squared error of a pixel in [0, 1]
+
+
+def refine(
+    strip: Strip, latents: Floats, costs: Costs, reach: int, run: Callable[[Window], Floats]
+) -> Floats:
+    """Refine the latents of a strip, or of a whole picture.
+
+    Windows come row by row, and each sees those before it refined.
+
+    Args:
+        latents: (h, w, C) in units of the quantizer's step, the strip's context included; as
+            many channels are refined as ``costs`` has lengths for.
+        reach: how many latents away the synthesis transform still sees something.
+        run: gives the refined latents of one window; all windows have the same shape.
+    Returns: (h', w, C), those of the strip without its context.
+    """
+    h, w, channels = latents.shape
+    latents = latents.copy()
+    last = h - strip.below
+    missing = ((0, 0), (0, channels - costs.lengths.shape[1]), (0, 0))
+    lengths = np.pad(np.minimum(costs.lengths, DEAREST), missing).ravel()
+    coded = np.arange(channels) < costs.lengths.shape[1]
+    classes = np.pad(costs.classes, ((strip.above, strip.below), (0, 0))).astype(np.int32)
+    for y, x in windows(h, w, reach):
+        here = slice(y.start, y.stop), slice(x.start, x.stop)
+        free = np.zeros(latents[here].shape, np.float32)
+        inside = slice(max(y.first, strip.above) - y.start, max(0, min(y.last, last) - y.start))
+        free[inside, x.crop(1)] = coded
+        if free.any():
+            pixels = strip.pixels[tuple(slice(s.start * STRIDE, s.stop * STRIDE) for s in here)]
+            picture = unit(pixels)
+            counted = np.zeros((*picture.shape[:2], 1), np.float32)
+            counted[: pixels.shape[0], : pixels.shape[1]] = 1
+            inputs = {
+                "picture": picture,
+                "counted": counted,
+                "free": free,
+                "classes": classes[here],
+                "lengths": lengths,
+                "step": costs.step,
+                "tradeoff": np.array([costs.tradeoff], np.float32),
+            }
+            latents[here] = run(Window(latents[here], inputs))
+    return latents[strip.above : last]
+
+
+def windows(h: int, w: int, reach: int) -> Iterator[tuple[Span, Span]]:
+    """Spans of rows and columns, all of one size with their context.
+
+    One size, as a network is compiled for each. At the edges of the picture, where there is
+    nothing further to see, the other side's context is larger instead.
+    """
+    across = _of_one_size(w, reach)
+    for rows in _of_one_size(h, reach):
+        for columns in across:
+            yield rows, columns
+
+
+def _of_one_size(length: int, reach: int) -> list[Span]:
+    cut = spans(length, SIDE, reach)
+    size = min(length, max(span.last - span.first for span in cut) + 2 * reach)
+    starts = [min(span.start, length - size) for span in cut]
+    return [
+        span._replace(start=start, stop=start + size)
+        for span, start in zip(cut, starts, strict=True)
+    ]

@@ -1,0 +1,98 @@
+"""Running a model's transforms: LiteRT or Keras behind one small interface.
+
+Both give the same latents and pictures but for the order of float additions. LiteRT starts
+ten times sooner and runs three times faster on a CPU; Keras runs on a GPU.
+"""
+
+import importlib.util
+import os
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import ModelError, UsageError
+from nic.models.quiet import native_stderr_closed
+from nic.models.zoo import Model
+
+Name = Literal["auto", "litert", "keras"]
+Floats = NDArray[np.float32]
+
+
+class Backend(Protocol):
+    """Both transforms of one model, loaded when first used."""
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many latents away analysis and synthesis still see something."""
+
+    def analysis(self, picture: Floats) -> Floats:
+        """Picture (H, W, 3) in [0, 1], sides multiples of 8 -> latents (H/8, W/8, C)."""
+
+    def synthesis(self, latents: Floats) -> Floats:
+        """Latents (h, w, C) -> picture (8h, 8w, 3), not clipped."""
+
+
+def load(
+    model: Model, backend: Name = "auto", device: str = "auto", cores: int | None = None
+) -> Backend:
+    """Choose a backend: LiteRT on the CPU; Keras when it, or a GPU, is asked for.
+
+    Args:
+        device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+        cores: how many processors a network may use; None for all.
+    Raises: UsageError for a device that the backend or the machine does not have.
+    """
+    on_gpu = device.startswith("gpu")
+    if backend == "keras" or (backend == "auto" and on_gpu):
+        from nic.models.keras_backend import KerasBackend
+
+        return KerasBackend(model, device, cores)
+    if on_gpu:
+        raise UsageError("the litert backend runs on the CPU; use --backend keras for a GPU")
+    return LiteRTBackend(model, cores)
+
+
+class LiteRTBackend:
+    """The exported transforms on LiteRT's CPU kernels (XNNPACK)."""
+
+    def __init__(self, model: Model, cores: int | None = None) -> None:
+        self._model = model
+        self._cores = cores
+        self._interpreters: dict[str, Any] = {}
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """See ``Backend``."""
+        return self._model.reach
+
+    def analysis(self, picture: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run("analysis.tflite", picture)
+
+    def synthesis(self, latents: Floats) -> Floats:
+        """See ``Backend``."""
+        return self._run("synthesis.tflite", latents)
+
+    def _run(self, file: str, x: Floats) -> Floats:
+        interpreter = self._interpreters.get(file) or self._load(file)
+        at = interpreter.get_input_details()[0]["index"]
+        interpreter.resize_tensor_input(at, (1, *x.shape))
+        with native_stderr_closed():
+            interpreter.allocate_tensors()  # does nothing for the size of the last call
+        interpreter.set_tensor(at, x[None])
+        interpreter.invoke()
+        out: Floats = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0]
+        return out
+
+    def _load(self, file: str) -> Any:
+        if importlib.util.find_spec("ai_edge_litert") is None:
+            raise ModelError("LiteRT is not installed: pip install ai-edge-litert")
+        from ai_edge_litert.interpreter import Interpreter
+
+        threads = self._cores
+        if threads is None and hasattr(os, "sched_getaffinity"):
+            threads = len(os.sched_getaffinity(0))
+        with native_stderr_closed():
+            interpreter = Interpreter(str(self._model.file(file)), num_threads=threads)
+        return self._interpreters.setdefault(file, interpreter)

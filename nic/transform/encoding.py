@@ -1,0 +1,78 @@
+"""Pictures to latents and back: the analysis and the synthesis transform."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import UsageError
+from nic.format.header import MAX_PIXELS, MAX_SIDE, Colour, Header
+from nic.format.records import Record, Stage
+from nic.transform.strips import Strip, Transform, analyse, synthesise
+
+Pixels = NDArray[np.uint8]  # (H, W, 3) colour or (H, W) grey
+
+
+def encode(
+    pixels: Pixels,
+    transform: Transform,
+    model: tuple[str, str],
+    quality: float | None = None,
+    channels: int | None = None,
+    name: str | None = None,
+) -> Record:
+    """Transform a picture of any size from 1x1 up.
+
+    Args:
+        pixels: uint8 (H, W, 3), or (H, W) for grey.
+        model: name and id of the model behind ``transform``.
+        quality, channels: recorded for the quantizer.
+        name: recorded for the tools that follow.
+    Returns: a record of float32 latents (h, w, C).
+    Raises: UsageError when there are over 2^30 pixels, or a side has over 2^24.
+    """
+    height, width = pixels.shape[:2]
+    check_size(width, height)
+    if width * height > MAX_PIXELS:
+        raise UsageError(f"pictures of {width}x{height} pixels cannot be coded in one piece")
+    whole = Strip(pixels, 0, height, 0, 0)
+    return encode_strip(whole, None, transform, model, quality, channels, name)
+
+
+def check_size(width: int, height: int) -> None:
+    """Raises UsageError for a picture that no file can hold: empty, or with too long a side."""
+    if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+        raise UsageError(f"pictures of {width}x{height} pixels cannot be coded")
+
+
+def encode_strip(
+    strip: Strip,
+    height: int | None,
+    transform: Transform,
+    model: tuple[str, str],
+    quality: float | None = None,
+    channels: int | None = None,
+    name: str | None = None,
+) -> Record:
+    """``encode`` for rows of a picture of ``height`` rows; None when the strip is all of it."""
+    latents = analyse(strip.pixels, transform, strip.above, strip.below)
+    header = Header(
+        width=strip.pixels.shape[1],
+        height=strip.bottom - strip.top,
+        strip=None if height is None else (strip.top, height),
+        colour=Colour.GREY if strip.pixels.ndim == 2 else Colour.RGB,
+        model=model[1],
+        model_name=model[0],
+        channels=channels or latents.shape[2],
+        latent_channels=latents.shape[2],
+        quality=quality,
+        name=name,
+        history=("encode",),
+    )
+    return Record(Stage.LATENTS, header, np.ascontiguousarray(latents, "<f4").tobytes())
+
+
+def decode(record: Record, transform: Transform) -> Pixels:
+    """Inverse of ``encode``: a record of latents -> uint8 (H, W, 3), or (H, W) for grey."""
+    latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
+    grey = record.header.colour == Colour.GREY
+    picture = synthesise(latents, transform, grey)
+    return picture[: record.header.height, : record.header.width]

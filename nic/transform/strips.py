@@ -1,0 +1,246 @@
+"""Pictures of any size in bounded memory: the transforms in tiles, the records in strips.
+
+Both transforms see no further than a known number of latents (their *reach*). A tile that is
+given that much context on every side, and cropped again, is what the whole picture would have
+given there, but for the order of float additions.
+
+A picture above ``STRIP_PIXELS`` becomes several records, one for each strip of rows, so that
+no stage ever holds more than one of them. What is coded of a strip does not depend on the
+others: the entropy coder and the prediction of the DC-like channels start anew.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError
+from nic.format.header import STRIDE, Header
+
+TILE = 1920  # pixels a side, context not included: 2 million pixels, 400 MB of activations
+FIXED_BYTES = 600 << 20  # of the programs, a network and its activations for a tile
+BYTES_PER_PIXEL = 20  # of latents and symbols, and what is made of them
+STRIP_PIXELS = 1 << 25  # per record
+STRIP_ROWS = 16  # a strip's rows are a multiple: no class of 2x2 latents is cut
+
+Pixels = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+class Transform(Protocol):
+    """What this module needs of a backend."""
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many latents away analysis and synthesis still see something."""
+
+    def analysis(self, picture: Floats) -> Floats:
+        """Picture (H, W, 3) in [0, 1] -> latents (H/8, W/8, C)."""
+
+    def synthesis(self, latents: Floats) -> Floats:
+        """Latents (h, w, C) -> picture (8h, 8w, 3)."""
+
+
+class Span(NamedTuple):
+    """Latents ``first`` to ``last`` (not included), read with those from ``start`` to ``stop``."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
+
+    def crop(self, scale: int) -> slice:
+        """Where the span lies in what was read, in units of 1/``scale`` latents."""
+        return slice((self.first - self.start) * scale, (self.last - self.start) * scale)
+
+
+def spans(length: int, step: int, reach: int) -> list[Span]:
+    """Cut ``length`` into equal parts of at most about ``step``, each with ``reach`` around it."""
+    parts = max(1, round(length / step + 0.3))
+    edges = [length * i // parts for i in range(parts + 1)]
+    return [
+        Span(first, last, max(0, first - reach), min(length, last + reach))
+        for first, last in pairwise(edges)
+    ]
+
+
+def analyse(pixels: Pixels, transform: Transform, above: int = 0, below: int = 0) -> Floats:
+    """Analysis of uint8 (H, W, 3) or (H, W) -> latents (h, w, C), tile by tile.
+
+    Sides are mirrored to multiples of 8. Latent rows ``above`` and ``below`` are context,
+    present in ``pixels`` and absent from the result.
+    """
+    height, width = pixels.shape[:2]
+    h, w = -(-height // STRIDE), -(-width // STRIDE)
+    reach, out = transform.reach[0], None
+    for y, x in _tiles(h, w, reach):
+        part = pixels[y.start * STRIDE : y.stop * STRIDE, x.start * STRIDE : x.stop * STRIDE]
+        latents = transform.analysis(unit(part))[y.crop(1), x.crop(1)]
+        if out is None:
+            out = np.empty((h, w, latents.shape[2]), np.float32)
+        out[y.first : y.last, x.first : x.last] = latents
+    assert out is not None  # there is at least one tile
+    return out[above : h - below]
+
+
+def synthesise(
+    latents: Floats, transform: Transform, grey: bool, above: int = 0, below: int = 0
+) -> Pixels:
+    """Synthesis of latents (h, w, C) -> uint8 (8h, 8w, 3), or (8h, 8w) when ``grey``.
+
+    The first ``above`` and last ``below`` rows of latents are context and give no pixels.
+    """
+    h, w, _ = latents.shape
+    shape = ((h - above - below) * STRIDE, w * STRIDE)
+    out = np.empty(shape if grey else (*shape, 3), np.uint8)
+    for y, x in _tiles(h - above - below, w, transform.reach[1], above, below):
+        part = latents[y.start + above : y.stop + above, x.start : x.stop]
+        picture = transform.synthesis(np.ascontiguousarray(part))
+        picture = picture[y.crop(STRIDE), x.crop(STRIDE)]
+        rows = slice(y.first * STRIDE, y.last * STRIDE)
+        out[rows, x.first * STRIDE : x.last * STRIDE] = _eight_bit(picture, grey)
+    return out
+
+
+def _tiles(
+    h: int, w: int, reach: int, above: int = 0, below: int = 0
+) -> Iterator[tuple[Span, Span]]:
+    """Spans of rows and columns; ``above`` and ``below`` further rows can be read."""
+    step = TILE // STRIDE
+    for rows in spans(h, step, reach):
+        start = max(-above, rows.first - reach)
+        stop = min(h + below, rows.last + reach)
+        for columns in spans(w, step, reach):
+            yield rows._replace(start=start, stop=stop), columns
+
+
+def as_rgb(pixels: Pixels) -> Pixels:
+    """uint8 (H, W, 3) as it is, and grey (H, W) with three equal colours."""
+    return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
+
+
+def unit(pixels: Pixels) -> Floats:
+    """uint8 (H, W[, 3]) -> (H', W', 3) in [0, 1], mirrored to multiples of 8."""
+    height, width = pixels.shape[:2]
+    rgb = as_rgb(pixels)
+    margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
+    padded = np.pad(rgb, margins, mode="symmetric") if any(map(any, margins)) else rgb
+    return padded.astype(np.float32) / np.float32(255)
+
+
+def _eight_bit(picture: Floats, grey: bool) -> Pixels:
+    values = picture.mean(axis=2) if grey else picture
+    return np.asarray(np.rint(np.clip(values, 0, 1) * np.float32(255)), np.uint8)
+
+
+# -- strips -----------------------------------------------------------------------------------
+
+
+class Strip(NamedTuple):
+    """Rows ``top`` to ``bottom`` (not included) of a picture, with context for the analysis."""
+
+    pixels: Pixels  # (rows, W[, 3]) with the context
+    top: int
+    bottom: int
+    above: int  # rows of latents
+    below: int
+
+
+def pixels_within(memory: int) -> int:
+    """Pixels of a strip for which all stages stay below ``memory`` bytes, if any do."""
+    return max(0, memory - FIXED_BYTES) // BYTES_PER_PIXEL
+
+
+def strip_rows(width: int, height: int, pixels: int) -> int:
+    """Rows of a strip: all of a picture that has no more than ``pixels``."""
+    if width * height <= pixels:
+        return height
+    return max(STRIP_ROWS, pixels // width // STRIP_ROWS * STRIP_ROWS)
+
+
+def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> Iterator[Strip]:
+    """Cut a picture that is read from top to bottom into strips of ``rows`` rows.
+
+    Args: read: gives the next n rows. reach: of the analysis, in latents.
+    Holds one strip and its context at a time.
+    """
+    context = reach * STRIDE
+    held = read(0)
+    start = 0  # the row that ``held`` starts with
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        stop = min(bottom + context, height)
+        missing = stop - start - len(held)
+        if missing > 0:
+            held = np.concatenate([held, read(missing)])
+        below = -(-(stop - bottom) // STRIDE)
+        yield Strip(held[: stop - start], top, bottom, (top - start) // STRIDE, below)
+        keep = max(start, bottom - context)
+        held, start = held[keep - start :], keep
+
+
+def check_order(header: Header, after: Header | None) -> None:
+    """Raises CorruptError unless ``header`` is that of the strip to come ``after`` another.
+
+    None stands for the beginning of a picture.
+    """
+    top, whole = header.strip or (0, header.height)
+    due = 0 if after is None else end(after)
+    fits = after is None or (
+        (after.width, after.colour, after.model, (after.strip or (0, 0))[1])
+        == (header.width, header.colour, header.model, whole)
+        and after.latent_channels == header.latent_channels
+    )
+    if top != due or not fits:
+        raise CorruptError(f"a strip that starts at row {top} comes where row {due} is due")
+
+
+def end(header: Header) -> int:
+    """The row after the last one of a record."""
+    return (header.strip[0] if header.strip else 0) + header.height
+
+
+def is_last(header: Header) -> bool:
+    """Whether the picture ends with this record."""
+    return header.strip is None or end(header) == header.strip[1]
+
+
+def assemble(
+    records: Iterator[tuple[Header, Floats]], transform: Callable[[Header], Transform]
+) -> Iterator[tuple[Header, Pixels]]:
+    """Synthesis of the strips of pictures: (header, latents) -> (header, pixels) of each.
+
+    A strip is held until the first latents below it are there. Raises CorruptError when
+    strips are missing or do not follow each other.
+    """
+    held: tuple[Header, Floats, int] | None = None  # with rows of context above
+    for header, latents in records:
+        check_order(header, None if held is None else held[0])
+        if held is not None:
+            yield _joined(held, latents, transform)
+            reach = transform(header).reach[1]
+            tail = held[1][-reach:]
+            latents = np.concatenate([tail, latents])
+            held = (header, latents, len(tail))
+        else:
+            held = (header, latents, 0)
+        if is_last(header):
+            yield _joined(held, latents[:0], transform)
+            held = None
+    if held is not None:
+        raise CorruptError(f"truncated: the picture's strips end at row {end(held[0])}")
+
+
+def _joined(
+    strip: tuple[Header, Floats, int], following: Floats, transform: Callable[[Header], Transform]
+) -> tuple[Header, Pixels]:
+    header, latents, above = strip
+    network = transform(header)
+    below = following[: network.reach[1]]
+    if len(below):
+        latents = np.concatenate([latents, below])
+    grey = header.colour.name == "GREY"
+    pixels = synthesise(latents, network, grey, above, len(below))
+    return header, pixels[: header.height, : header.width]

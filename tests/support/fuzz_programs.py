@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Feed damaged streams and pictures to the programs, in this process and in bounded memory.
+
+    tests/support/fuzz_programs.py [--seed N] [--streams N] [--pictures N]
+
+A case passes when the program succeeds, or ends with an exit code of nic.errors and one line on
+stderr, in time. Prints how often each exit code came, or the first failing case and its bytes.
+"""
+
+import argparse
+import io
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+import zlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from programs import invoke
+
+MEMORY = 6 << 30  # bytes of address space
+SECONDS = 20  # per case
+LIMIT = (
+    "--max-pixels",
+    "300k",
+)  # so that a claimed size costs no time; tests/picture/test_limits.py
+MAGIC = b"\x89NIC\r\n\x1a\n"
+ALLOWED = {0, 1, 2, 3, 4, 5, 6}
+FORMATS = {
+    "PNG": [{}, {"optimize": True}],
+    "JPEG": [{}, {"progressive": True}],
+    "TIFF": [{}, {"compression": "tiff_lzw"}, {"compression": "tiff_deflate"},
+             {"compression": "packbits"}, {"compression": "jpeg"}],
+    "WEBP": [{}, {"lossless": True}],
+    "GIF": [{}], "BMP": [{}], "PPM": [{}], "TGA": [{"compression": "tga_rle"}], "PCX": [{}],
+    "ICO": [{}], "JPEG2000": [{}], "SGI": [{}], "DDS": [{}],
+}  # fmt: skip
+
+
+def pixels():
+    """A colour picture of 40x52 pixels with smooth parts, edges and noise."""
+    y, x = np.mgrid[:40, :52]
+    smooth = np.stack([4 * y, 3 * x + y, 255 - 2 * (x + y)], axis=-1)
+    noise = np.random.default_rng(7).normal(0, 6, smooth.shape)
+    return np.clip(smooth + noise, 0, 255).astype(np.uint8)
+
+
+def streams():
+    """The picture at every stage, in several coders, and as two records."""
+    from nic.codec import Codec
+    from nic.entropy.coding import Coder
+    from nic.format.records import Stage, write_record
+    from nic.picture.formats import Picture
+    from nic.picture.metadata import Metadata
+    from nic.picture.rows import of_array
+
+    def stream(record):
+        out = io.BytesIO()
+        write_record(out, record)
+        return out.getvalue()
+
+    codec = Codec()
+    latents = codec.encode(pixels())
+    symbols = codec.forward(latents, Stage.SYMBOLS, quality=80)
+    packed = [codec.forward(symbols, Stage.PACKED, coder=coder) for coder in Coder]
+    coded = stream(codec.forward(symbols, Stage.CODED))
+    small = Codec(strip_pixels=1)
+    strips = [small.forward(r, Stage.PACKED) for r in small.encode_rows(of_array(pixels()))]
+    assert len(strips) > 1
+    made = [stream(latents), stream(symbols), coded, *map(stream, packed)]
+    alpha = np.tile(np.arange(0, 260, 5, dtype=np.uint8), (40, 1))
+    for quality in (None, 20.0):  # lossless, and as a record inside the record
+        glass = Picture(pixels(), alpha, Metadata(exif=b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"))
+        made.append(stream(codec.forward(codec.encode(glass, alpha_quality=quality), Stage.PACKED)))
+    return [*made, 2 * stream(packed[0]), b"".join(map(stream, strips))]
+
+
+def pictures():
+    """The picture, or a simpler one of another mode, in every format that Pillow writes."""
+    image, made = Image.fromarray(pixels()), []
+    for name, variants in FORMATS.items():
+        for settings in variants:
+            for mode in ("RGB", "L", "P", "RGBA", "1", "I;16"):
+                out = io.BytesIO()
+                try:
+                    image.convert(mode).save(out, name, **settings)
+                except (OSError, ValueError, KeyError):  # not in this mode
+                    continue
+                made.append(out.getvalue())
+    return made
+
+
+def number(data, at):
+    """The LEB128 number at ``at``, and where it ends."""
+    value = shift = 0
+    while True:
+        value |= (data[at] & 127) << shift
+        at, shift = at + 1, shift + 7
+        if data[at - 1] < 128:
+            return value, at
+
+
+def with_checksums(data, damage, rng):
+    """The first record with one chunk's payload damaged and its checksum made anew."""
+    at, chunks = len(MAGIC) + 1, []
+    while data[at : at + 1] != b"E":
+        length, start = number(data, at + 1)
+        chunks.append((at, start, start + length))
+        at = start + length + 4
+    at, start, end = rng.choice(chunks)
+    payload = damage(data[start:end], rng) or b"\0"
+    head, size = data[at : at + 1], len(payload)
+    while size > 127:
+        head, size = head + bytes([size & 127 | 128]), size >> 7
+    head += bytes([size])
+    checksum = zlib.crc32(head + payload).to_bytes(4, "little")
+    return data[:at] + head + payload + checksum + data[end + 4 :]
+
+
+def flip(data, rng):
+    """Flip 1 to 4 bits, most often near the start."""
+    out = bytearray(data or b"\0")
+    for _ in range(rng.randint(1, 4)):
+        limit = rng.choice([min(40, len(out)), len(out)])
+        out[rng.randrange(limit)] ^= 1 << rng.randrange(8)
+    return bytes(out)
+
+
+def overwrite(data, rng):
+    """Write random or extreme bytes over some."""
+    at = rng.randrange(len(data) + 1)
+    patch = rng.choice([rng.randbytes(rng.randint(1, 8)), b"\xff" * 4, b"\0" * 4, b"\x7f\xff"])
+    return data[:at] + patch + data[at + len(patch) :]
+
+
+def cut(data, rng):
+    """Keep the start alone."""
+    return data[: rng.randrange(len(data) + 1)]
+
+
+def splice(data, rng):
+    """Remove, repeat or move a part."""
+    a, b, c = sorted(rng.randrange(len(data) + 1) for _ in range(3))
+    return rng.choice([data[:a] + data[b:], data[:b] + data[a:], data[:a] + data[b:c] + data[a:b]])
+
+
+def mutated(data, rng, repair):
+    """The data, damaged in some way; inside its checksums, if ``repair``."""
+    damage = rng.choice([flip, flip, overwrite, cut, splice])
+    return with_checksums(data, damage, rng) if repair else damage(data, rng)
+
+
+def commands(rng):
+    """A program that takes streams, with options."""
+    return rng.choice([
+        ("test", *LIMIT), ("info",), ("decode", "--format", "ppm", *LIMIT),
+        ("decode", "--tolerate", "--format", "ppm", *LIMIT),
+        ("decode", "--tolerate", "-c", "0-3", *LIMIT),
+        ("decompress", "--tolerate", *LIMIT), ("extract", "-c", "0,3", *LIMIT),
+        ("truncate", "-c", "5"), ("latents", *LIMIT), ("quantize",), ("pack",),
+        ("entropy", "--coder", rng.choice(["auto", "own"]), *LIMIT),
+    ])  # fmt: skip
+
+
+def run(arguments, data, native):
+    """Run one case. Raises AssertionError when it does not end as it may."""
+    signal.alarm(SECONDS)
+    result = invoke(*arguments, data=data)
+    signal.alarm(0)
+    lines = [line for line in result.err.splitlines() if not line.startswith("nic: note: ")]
+    assert result.code in ALLOWED, f"exit code {result.code}"
+    assert len(lines) == (result.code != 0), result.err
+    assert all(line.startswith("nic-") for line in lines), result.err
+    assert not os.fstat(native).st_size, "a library wrote to stderr"
+    return result.code
+
+
+def too_long(*_):
+    """Raise for a case that takes too long."""
+    raise AssertionError(f"no end within {SECONDS} s")
+
+
+def cases(kind, count, rng):
+    """Arguments and input of every case."""
+    sound = streams() if kind == "streams" else pictures()
+    for _ in range(count):
+        data = rng.choice(sound)
+        if kind == "streams":
+            yield commands(rng), mutated(data, rng, rng.random() < 0.6)
+        else:
+            program = rng.choice(["encode", "compress", "latents"])
+            yield (program, *LIMIT), mutated(data, rng, False)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--streams", type=int, default=1000)
+    parser.add_argument("--pictures", type=int, default=500)
+    parser.add_argument("--keep", type=Path, help="write failing cases here, and go on")
+    wanted = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, too_long)
+    visible, failures = os.dup(2), 0
+    with tempfile.TemporaryFile() as native, os.fdopen(visible, "w") as report:
+        for kind in ("streams", "pictures"):
+            codes: Counter[int] = Counter()
+            rng = random.Random(wanted.seed)
+            made = cases(kind, getattr(wanted, kind), rng)
+            for i, (arguments, data) in enumerate(made):
+                os.dup2(native.fileno(), 2)
+                try:
+                    codes[run(arguments, data, native.fileno())] += 1
+                except BaseException as error:
+                    os.dup2(visible, 2)
+                    name = f"case {i} of {kind}, nic {' '.join(arguments)}"
+                    if wanted.keep is None:
+                        print(f"{name}: {data.hex()}", file=report, flush=True)
+                        raise
+                    failures += 1
+                    signal.alarm(0)
+                    native.truncate(0)
+                    (wanted.keep / f"{kind}-{wanted.seed}-{i}").write_bytes(data)
+                    print(f"{name}: {error!r:.400}", file=report, flush=True)
+                os.dup2(visible, 2)
+            print(f"{kind}: {codes.total()} cases, exit codes {dict(sorted(codes.items()))}")
+    sys.exit(failures > 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The two backends agree, and a device that is not there is said to be missing."""
+
+import importlib.util
+import io
+import os
+
+import numpy as np
+import pytest
+from programs import assert_fails, invoke, run
+from records import planes
+
+from nic.codec import Codec
+from nic.format.records import Stage, read_records
+from nic.picture import formats
+from nic.transform import backends
+
+needs_keras = pytest.mark.skipif(
+    importlib.util.find_spec("keras") is None, reason="Keras is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def keras_codec():
+    return Codec(backend="keras", device="cpu")
+
+
+@needs_keras
+def test_both_backends_give_the_same_symbols_of_photographs(codec, keras_codec, photographs):
+    """But for the order of float additions: one symbol in 10,000 may fall the other way."""
+    different = total = 0
+    for source in photographs.values():
+        both = [planes(c.forward(c.encode(source), Stage.SYMBOLS)) for c in (codec, keras_codec)]
+        different += np.count_nonzero(both[0] != both[1])
+        total += both[0].size
+    assert different < total / 10_000
+
+
+@needs_keras
+@pytest.mark.parametrize("quality", [1, 50, 100])
+def test_both_backends_give_the_same_pixels_of_photographs(
+    codec, keras_codec, photographs, quality
+):
+    """From the same file, to one step of 255."""
+    for source in photographs.values():
+        packed = codec.forward(codec.encode(source), Stage.PACKED, quality)
+        both = [c.decode(packed).pixels.astype(int) for c in (codec, keras_codec)]
+        assert np.abs(both[0] - both[1]).max() <= 1
+
+
+@needs_keras
+def test_both_backends_take_any_size(codec, keras_codec, model):
+    rng = np.random.default_rng(0)
+    for height, width in ((8, 8), (16, 264), (120, 40)):
+        source = rng.random((height, width, 3), np.float32)
+        both = [backends.load(model, name, "cpu") for name in ("litert", "keras")]
+        latents = [b.analysis(source) for b in both]
+        assert latents[0].shape == (height // 8, width // 8, model.channels)
+        np.testing.assert_allclose(*latents, atol=2e-4)
+        pictures = [b.synthesis(latents[0]) for b in both]
+        assert pictures[0].shape == source.shape
+        np.testing.assert_allclose(*pictures, atol=2e-4)
+
+
+@needs_keras
+def test_the_programs_take_the_backend(stages):
+    """Over the same packed file, the pictures are the same to one step."""
+    both = []
+    for name in ("litert", "keras"):
+        result = run("nic-decode", "--backend", name, "--device", "cpu", "--format", "ppm",
+                     data=stages["packed"])  # fmt: skip
+        assert (result.code, result.err) == (0, "")
+        both.append(np.frombuffer(result.out, np.uint8).astype(int))
+    assert np.abs(both[0] - both[1]).max() <= 1
+
+
+def test_litert_on_a_gpu_is_refused_with_a_remedy(png, stages):
+    options = ("--backend", "litert", "--device", "gpu")
+    assert_fails(invoke("encode", *options, png), 2, "runs on the CPU", "--backend keras")
+    result = invoke("decode", *options, data=stages["packed"])
+    assert_fails(result, 2, "runs on the CPU", "--backend keras")
+
+
+@needs_keras
+@pytest.mark.parametrize("choice", ["auto", "keras"])
+def test_a_gpu_that_is_not_there_is_refused_with_what_is(stages, choice):
+    result = invoke("decode", "--backend", choice, "--device", "gpu:63", data=stages["packed"])
+    assert_fails(result, 2, "no device gpu:63", "this machine has")
+
+
+@pytest.mark.parametrize("device", ["tpu", "gpu:", "gpu:x", "cpu:1", "0"])
+def test_a_device_that_cannot_be_is_a_usage_error(png, device):
+    result = invoke("encode", "--device", device, png)
+    assert result.code == 2
+    assert "use auto, cpu, gpu or gpu:N" in result.err
+
+
+@needs_keras
+@pytest.mark.parametrize("framework", ["tensorflow", "jax", "torch"])
+def test_keras_decodes_on_every_framework(framework, codec, stages, tmp_path):
+    if importlib.util.find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+    settings = {"env": {**os.environ, "KERAS_BACKEND": framework}}
+    result = run("nic-decode", "--backend", "keras", data=stages["packed"], **settings)
+    assert (result.code, result.err) == (0, "")
+    (record,) = read_records(io.BytesIO(stages["packed"]))
+    expected = codec.decode(record).pixels.astype(int)
+    assert np.abs(formats.read(result.out).pixels - expected).max() <= 1
+
+
+def test_without_keras_its_backend_says_how_to_get_it(stages, monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "keras" else find(name)
+    )
+    result = invoke("decode", "--backend", "keras", data=stages["packed"])
+    assert_fails(result, 4, "Keras is not installed", "pip install")
