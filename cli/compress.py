@@ -3,12 +3,13 @@
 from typing import Any
 
 from nic.cli.batch.inputs import PICTURES, Pile
-from nic.cli.batch.one_file import Compress, Network, compress
+from nic.cli.batch.one_file import Compress, compress
 from nic.cli.batch.run import Batch
 from nic.cli.common import options
 from nic.cli.common.command import command
 from nic.errors import UsageError
 from nic.picture.metadata import Keep
+from nic.settings import Encoding, Settings
 
 
 @command("compress", epilog="See also: nic-decompress(1), nic-info(1), nic(1).")
@@ -69,17 +70,22 @@ def main(
     from nic.search.target import Kind, Target
 
     wanted: dict[Kind, float | None] = {"bpp": target_bpp, "size": target_size, "psnr": target_psnr}
-    aims = [Target(kind, value) for kind, value in wanted.items() if value is not None]
-    if len(aims) + (quality is not None) > 1:
+    targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]
+    if len(targets) + (quality is not None) > 1:
         raise UsageError("-q and the targets exclude each other; give one of them")
-    if strict and not aims:
+    if strict and not targets:
         raise UsageError("--strict needs a target")
-    aim = aims[0] if aims else None
-    settings = Compress(
-        Network(**network), quality, channels, force, keep, aim, strict, alpha_quality, metadata,
-        refinement,
-    )  # fmt: skip
+    encoding = Encoding(
+        quality=quality,
+        channels=channels,
+        alpha_quality=alpha_quality,
+        refinement=refinement,
+        metadata=metadata,
+        target=targets[0] if targets else None,
+        strict=strict,
+    )
+    how = Compress(Settings(**network), encoding, force, keep)
     pile = Pile(
         files, PICTURES, "nic", output, output_dir, recursive, filelist, null, skip_existing
     )
-    Batch(pile, compress, settings, jobs, scheduler).run()
+    Batch(pile, compress, how, jobs, scheduler).run()

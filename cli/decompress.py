@@ -3,12 +3,13 @@
 from typing import Any
 
 from nic.cli.batch.inputs import STREAMS, Pile
-from nic.cli.batch.one_file import Decompress, Network, decompress
+from nic.cli.batch.one_file import Decompress, decompress
 from nic.cli.batch.run import Batch
 from nic.cli.common import options
 from nic.cli.common.command import command
 from nic.format.channels import Channels
 from nic.picture.metadata import Keep
+from nic.settings import Decoding, Settings
 
 
 @command("decompress", epilog="See also: nic-compress(1), nic-test(1), nic(1).")
@@ -55,11 +56,10 @@ def main(
       nic decompress -r -j 0 --output-dir out archive
       nic decompress < a.nic | display
     """
-    settings = Decompress(
-        Network(**network), channels, picture_format, force, keep, tolerate, metadata
-    )
+    decoding = Decoding(channels, tolerate, metadata)
+    how = Decompress(Settings(**network), decoding, picture_format, force, keep)
     suffix = picture_format or "png"
     pile = Pile(
         files, STREAMS, suffix, output, output_dir, recursive, filelist, null, skip_existing
     )
-    Batch(pile, decompress, settings, jobs, scheduler).run()
+    Batch(pile, decompress, how, jobs, scheduler).run()

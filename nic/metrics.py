@@ -18,7 +18,16 @@ SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 def psnr(reference: Image, decoded: Image) -> float:
     """Peak signal-to-noise ratio in dB over all samples; infinite for equal pictures."""
-    error = np.mean((reference.astype(np.float64) - decoded) ** 2)
+    return psnr_of(squared_error(reference, decoded) / reference.size)
+
+
+def squared_error(reference: Image, decoded: Image) -> float:
+    """Sum of squared differences of all samples."""
+    return float(np.sum((reference.astype(np.float64) - decoded) ** 2))
+
+
+def psnr_of(error: float) -> float:
+    """PSNR in dB of a mean squared error of 8-bit samples."""
     return float(10 * np.log10(PEAK**2 / error)) if error else float("inf")
 
 

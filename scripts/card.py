@@ -69,7 +69,7 @@ def measured(model: zoo.Model, run: Path, kodak: Path, data: str, hardware: str)
         "batch": f"{config.training.batch} patches of {config.training.patch}x"
         f"{config.training.patch} pixels",
     }
-    codec = Codec(f"{model.name}-{model.version}")
+    codec = Codec(model=f"{model.name}-{model.version}")
     qualities = (model.default_quality,) if model.is_reference else QUALITIES
     rows = measure(nic_coder(codec, None), pictures_of(kodak, None), qualities)
     return {"licence": "MIT", **networks(model), "training": training, "kodak": rows}

@@ -109,7 +109,7 @@ def main(
     channels: int | None, refinement: int, crop: int | None, jpeg: bool, out: Path | None,
 ) -> None:  # fmt: skip
     pictures = pictures_of(folder, crop)
-    coder = nic_coder(Codec(model, backend), channels, refinement)
+    coder = nic_coder(Codec(model=model, backend=backend), channels, refinement)
     results = {model: measure(coder, pictures, qualities)}
     if jpeg:
         results["jpeg 4:2:0"] = measure(jpeg_coder, pictures, JPEG_QUALITIES)

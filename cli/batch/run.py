@@ -19,22 +19,22 @@ from nic.cli.common.files import remove_stale
 from nic.errors import UsageError
 
 Advance = Callable[[], None]
-Settings = TypeVar("Settings", Compress, Decompress)
+How = TypeVar("How", Compress, Decompress)
 
 
 @dataclass(frozen=True)
-class Batch(Generic[Settings]):
+class Batch(Generic[How]):
     """What to do with a pile of files, and where: here, in worker processes, or in a cluster."""
 
     pile: Pile
-    convert: Callable[..., None]  # source, target or None for stdout, settings
-    settings: Settings
+    convert: Callable[..., None]  # source, target or None for stdout, how
+    how: How
     workers: int = 1
     scheduler: str | None = None
 
     def run(self) -> None:
         """Do everything; exit with the gravest failure. Raises UsageError before any work."""
-        if self.pile.skip_existing and self.settings.force:
+        if self.pile.skip_existing and self.how.force:
             raise UsageError("--skip-existing keeps what -f replaces; give one of them")
         jobs = self.pile.jobs()
         remove_stale([job.target for job in jobs if job.target not in (None, "-")])
@@ -52,12 +52,12 @@ class Batch(Generic[Settings]):
         if any(job.source == "-" or job.target == "-" for job in jobs):
             raise UsageError("stdin and stdout are for this process; leave out -j and --scheduler")
 
-    def _task(self, settings: Settings) -> Task:
-        act = partial(self.convert, settings=settings)
+    def _task(self, how: How) -> Task:
+        act = partial(self.convert, how=how)
         return Task(act, self.pile.output_dir is not None, log.level)
 
     def _here(self, jobs: list[Job]) -> int:
-        task, worst = self._task(self.settings), 0
+        task, worst = self._task(self.how), 0
         with _progress(len(jobs)) as advance:
             for job in jobs:
                 worst = max(worst, attempt(job.source, partial(task.do, job)), key=gravity)
@@ -69,12 +69,12 @@ class Batch(Generic[Settings]):
             from nic.cli.batch.processes import in_workers
 
             own = max(1, cores() // workers)
-            network = replace(self.settings.network, cores=own, processes=workers)
-            task = self._task(replace(self.settings, network=network))
+            shared = replace(self.how.settings, cores=own, processes=workers)
+            task = self._task(replace(self.how, settings=shared))
             outcomes = in_workers(jobs, task, workers)
         else:
-            task = self._task(replace(self.settings, keep=True))
-            every = in_cluster(jobs, task, self.settings.force, self.scheduler)
+            task = self._task(replace(self.how, keep=True))
+            every = in_cluster(jobs, task, self.how.force, self.scheduler)
             outcomes = self._removing(jobs, every)
         with closing(outcomes), _progress(len(jobs)) as advance:
             return _report(outcomes, advance)
@@ -84,7 +84,7 @@ class Batch(Generic[Settings]):
         with closing(outcomes):
             for number, outcome in outcomes:
                 if outcome.code == 0:
-                    keep_or_remove(jobs[number].source, jobs[number].target, self.settings.keep)
+                    keep_or_remove(jobs[number].source, jobs[number].target, self.how.keep)
                 yield number, outcome
 
 

@@ -6,8 +6,9 @@ from nic.cli.common import options
 from nic.cli.common.command import about, command, name_of
 from nic.cli.common.files import reading, writing
 from nic.errors import UsageError
-from nic.format.channels import Channels, select
+from nic.format.channels import Channels
 from nic.picture.metadata import Keep
+from nic.settings import Decoding
 
 
 @command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic(1).")
@@ -42,12 +43,12 @@ def main(
       nic-decode --channels 0-15 a.nic -o coarse.png
       nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
     """
-    from nic.cli.batch.one_file import records_of
     from nic.codec import Codec
     from nic.format.salvage import Report
     from nic.picture import formats, rows
 
     run = Codec(**network)
+    decoding = Decoding(channels, tolerate, metadata)
     named = output is not None and output != "-"
     name = picture_format or formats.format_of(output)
     done, report = 0, Report()
@@ -55,13 +56,9 @@ def main(
         for path in files or ("-",):
             with about(path), reading(path) as source:
                 report.prefix = f"{name_of(path)}: "
-                records = (
-                    record if channels is None else select(record, channels)
-                    for record in records_of(source, run, report if tolerate else None)
-                )
-                for parts in rows.pictures(run.decode_strips(records)):
+                for parts in run.decode_stream(source, decoding, report):
                     if named and done:
                         raise UsageError(f"more than one picture for {output}; use stdout")
-                    rows.write(out, parts, name, run.limit, metadata)
+                    rows.write(out, parts, name, run.limit)
                     done += 1
     report.check()

@@ -8,6 +8,7 @@ from nic.cli.common import options
 from nic.cli.common.command import about, command
 from nic.cli.common.files import reading, writing
 from nic.picture.metadata import Keep
+from nic.settings import Encoding
 
 
 @command("encode", epilog="See also: nic-quantize(1), nic-decode(1), nic(1).")
@@ -50,12 +51,10 @@ def main(
     from nic.picture.rows import open_picture
 
     run = Codec(**network)
+    encoding = Encoding(quality, channels, name, alpha_quality, refinement)
     with writing(output, force) as out:
         for path in files or ("-",):
             with about(path), reading(path) as source:
-                picture = open_picture(source, run.strip_pixels, run.limit, metadata)
-                records = run.encode_rows(
-                    picture, quality, channels, name, alpha_quality, refinement
-                )
-                for record in records:
+                picture = open_picture(source, run.settings.strip_pixels, run.limit, metadata)
+                for record in run.encode_rows(picture, encoding):
                     write_record(out, record)

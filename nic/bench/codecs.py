@@ -38,7 +38,7 @@ def nic_coder(
     levels: Sequence[float] = QUALITIES,
 ) -> Coder:
     """The codec itself with an installed model. Raises ModelError when there is none."""
-    codec = Codec(model, backend, device)
+    codec = Codec(model=model, backend=backend, device=device)
     found = zoo.by_name(model)
 
     def encode(pixels: Pixels, quality: float) -> bytes:

@@ -5,7 +5,7 @@ a pipe; a picture of any other format is decoded whole, and then cut.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import BinaryIO
 
@@ -128,14 +128,9 @@ def write(
     parts: Iterator[tuple[Header, Picture]],
     name: str,
     limit: Limit = ANY,
-    keep: Keep = "all",
 ) -> None:
-    """Write one picture as format ``name``: PPM and PGM row by row, others need it whole.
-
-    Args: keep: which metadata to write.
-    """
+    """Write one picture as format ``name``: PPM and PGM row by row, others need it whole."""
     header, first = next(parts)
-    first = replace(first, metadata=first.metadata.only(keep))
     if header.strip is None:
         out.write(formats.write(first, name))
         return

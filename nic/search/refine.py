@@ -6,14 +6,19 @@ the synthesis transform would not show what a decoder will.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nic.entropy.coding import costs as code_lengths
+from nic.errors import UsageError
 from nic.format.header import STRIDE
+from nic.format.records import Record
+from nic.loader import Loader
 from nic.models.keras_backend import Window
-from nic.transform.strips import Span, Strip, spans, unit
+from nic.quantize.rounding import quantize
+from nic.transform.strips import Span, Strip, analyse, spans, unit
 
 SIDE = 96  # latents a side, context not included: a gigabyte of activations and their slopes
 DEAREST = 20.0  # bits: what cannot be coded costs so much; a cost must have a slope to leave it
@@ -30,6 +35,31 @@ class Costs:
     lengths: Floats  # (K, C, S), of every symbol by class and channel
     step: Floats  # (C,), what rounded latents are multiplied by
     tradeoff: float  # of one unit of squared error of a pixel in [0, 1]
+
+
+def refined(record: Record, strip: Strip, loader: Loader, steps: int) -> Record:
+    """A record of latents with those that cost least at its quality, near those it has.
+
+    Args: strip: the pixels that the record was made from, with their context.
+    Raises: UsageError where the model's measure cannot be taken: the picture is too small, or
+        the model has no tables.
+    """
+    model = loader.model(record.header)
+    if not model.has_prior:
+        raise UsageError(f"model {model.name} has no tables, by which latents are refined")
+    transform = loader.transform(model)
+    symbols = quantize(record, model)
+    quality, channels = symbols.header.quality, symbols.header.channels
+    assert quality is not None  # the quantizer has put one there
+    classes, lengths = code_lengths(symbols, model.prior)
+    costs = Costs(classes, lengths, model.step(quality), model.tradeoff(quality))
+    gain = model.gain(quality)
+    scaled = analyse(strip.pixels, transform) * gain  # the context's latents too
+    scaled[..., channels:] = 0
+    network, reach = loader.refiner(model), transform.reach[1]
+    latents = refine(strip, scaled, costs, reach, lambda window: network.refine(window, steps))
+    header = record.header.after("refine", quality=quality)
+    return replace(record, header=header, data=(latents / gain).astype("<f4").tobytes())
 
 
 def refine(

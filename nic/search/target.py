@@ -5,18 +5,23 @@ and its own choice of tables. So the search ends at a quality that is right, wit
 that are not or were not tried, and says so when none is.
 """
 
+import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from nic.codec import Codec
+from nic import metrics
+from nic.errors import NicError
 from nic.format import records
+from nic.format.header import Header
 from nic.format.records import Record, Stage
-from nic.metrics import psnr
+from nic.picture.formats import Picture
+from nic.picture.rows import Rows
+from nic.search.kept import KeptPixels, KeptRecords
+from nic.settings import Encoding
+
+log = logging.getLogger("nic")
 
 FIRST, LAST = 100, 10000  # hundredths of quality, what a header can hold
 REFINEMENTS = 3
@@ -26,6 +31,19 @@ PROBES = 12  # qualities tried at most: each costs an entropy coding, or a synth
 
 Kind = Literal["bpp", "size", "psnr"]
 UNITS = {"bpp": "bpp", "size": "bytes", "psnr": "dB"}
+
+
+class Codec(Protocol):
+    """What a search needs of ``nic.codec.Codec``."""
+
+    def encode_rows(self, picture: Rows, options: Encoding | None = None) -> Iterator[Record]:
+        """Records of latents."""
+
+    def forward(self, record: Record, target: Stage, quality: float | None = None) -> Record:
+        """The record at a later stage."""
+
+    def decode_strips(self, records: Iterable[Record]) -> Iterator[tuple[Header, Picture]]:
+        """Header and picture of every record."""
 
 
 @dataclass(frozen=True)
@@ -54,78 +72,94 @@ class Found:
     met: bool
 
 
-def find(
-    codec: Codec,
-    latents: list[Record],
-    pixels: NDArray[np.uint8],
-    target: Target,
-    alpha: NDArray[np.uint8] | None = None,
-) -> Found:
-    """The quality that one picture needs for the target, from one analysis of it.
+def reach(
+    codec: Codec, picture: Rows, options: Encoding, target: Target
+) -> tuple[Iterable[Record], float]:
+    """Latents of a picture, and the quality at which they meet a target.
 
-    Args:
-        latents: its records, one for each strip.
-        pixels: the picture, uint8 (H, W, 3) or (H, W).
-        alpha: uint8 (H, W); where it is zero, nothing shows and PSNR counts nothing.
+    The picture is analysed once, and once more for each refinement.
+    Raises: NicError when no quality meets a strict target; otherwise a note says so.
     """
-    goal = target.goal(pixels.shape[0] * pixels.shape[1])
-    measure = _measure(codec, pixels, target, alpha)
-    return search(lambda quality: measure(latents, quality), goal, target.is_rate)
+    source = KeptPixels(picture)
+    needed = options.refinement or not target.is_rate
+    plain = replace(options, quality=None, refinement=0)
+    latents = KeptRecords(codec.encode_rows(source.first if needed else picture, plain))
+    search = _Search(codec, source, target)
+    kept, found = search.refined(latents, options) if options.refinement else search.plain(latents)
+    if not found.met:
+        line = shortfall(found, target, picture.width * picture.height)
+        if options.strict:
+            raise NicError(line)
+        log.warning("note: %s", line)
+    log.info("note: quality %g", found.quality)
+    return kept, found.quality
 
 
-def find_refined(
-    codec: Codec,
-    plain: list[Record],
-    refined: Callable[[float], list[Record]],
-    pixels: NDArray[np.uint8],
-    target: Target,
-    alpha: NDArray[np.uint8] | None = None,
-) -> tuple[list[Record], Found]:
-    """Latents refined for the quality that they need for the target, and that quality.
+class _Search:
+    """The search for one target and one picture."""
 
-    They are refined for the quality that ``plain`` latents need; then again, up to
-    ``REFINEMENTS`` times in all, for what those need for a goal that is corrected by how far
-    from the true one the last refinement came out.
+    def __init__(self, codec: Codec, source: KeptPixels, target: Target) -> None:
+        self._codec, self._source, self._is_rate = codec, source, target.is_rate
+        picture = source.picture
+        self._goal = target.goal(picture.width * picture.height)
 
-    Args: refined: quality -> the records, refined for it. The others are those of ``find``.
-    """
-    measure = _measure(codec, pixels, target, alpha)
-    goal = target.goal(pixels.shape[0] * pixels.shape[1])
-    aim, tried = goal, dict[float, tuple[list[Record], Found]]()
-    for _ in range(REFINEMENTS):
-        quality = search(lambda q: measure(plain, q), aim, target.is_rate).quality
-        if quality in tried:
-            break
-        latents = refined(quality)
-        value = measure(latents, quality)
-        met = value <= goal if target.is_rate else value >= goal
-        tried[quality] = latents, Found(quality, value, met)
-        aim = aim * SAFETY * goal / value if target.is_rate else aim + goal + SAFETY_DB - value
-    fitting = [both for both in tried.values() if both[1].met]
-    if not fitting:
-        found = find(codec, plain, pixels, target, alpha)
-        fitting = [(plain, found)] if found.met else list(tried.values())
-    # More is better of bytes that fit and of dB that fall short, less of the others.
-    choose = max if target.is_rate == fitting[0][1].met else min
-    return choose(fitting, key=lambda both: both[1].measured)
+    def plain(self, latents: KeptRecords) -> tuple[KeptRecords, Found]:
+        """The latents as they are, and the quality that they need."""
+        return latents, self._found(latents, self._goal)
 
+    def refined(self, latents: KeptRecords, options: Encoding) -> tuple[KeptRecords, Found]:
+        """Latents refined for the quality that they need, and that quality.
 
-def _measure(
-    codec: Codec, pixels: NDArray[np.uint8], target: Target, alpha: NDArray[np.uint8] | None
-) -> Callable[[list[Record], float], float]:
-    """Latents and quality -> bytes, or dB."""
-    counted = slice(None) if alpha is None or not alpha.any() else alpha > 0
+        They are refined for the quality that plain latents need; then again, up to
+        ``REFINEMENTS`` times in all, for what those need for a goal that is corrected by how far
+        from the true one the last refinement came out.
+        """
+        goal, aim, tried = self._goal, self._goal, dict[float, tuple[KeptRecords, Found]]()
+        for _ in range(REFINEMENTS):
+            quality = self._found(latents, aim).quality
+            if quality in tried:
+                break
+            better = replace(options, quality=quality)
+            refined = KeptRecords(self._codec.encode_rows(self._source.again, better))
+            value = self._measure(refined, quality)
+            met = value <= goal if self._is_rate else value >= goal
+            tried[quality] = refined, Found(quality, value, met)
+            aim = aim * SAFETY * goal / value if self._is_rate else aim + goal + SAFETY_DB - value
+        fitting = [both for both in tried.values() if both[1].met]
+        if not fitting:
+            found = self._found(latents, goal)
+            fitting = [(latents, found)] if found.met else list(tried.values())
+        # More is better of bytes that fit and of dB that fall short, less of the others.
+        choose = max if self._is_rate == fitting[0][1].met else min
+        return choose(fitting, key=lambda both: both[1].measured)
 
-    def size(latents: list[Record], quality: float) -> float:
-        return sum(records.size(codec.forward(r, Stage.PACKED, quality)) for r in latents)
+    def _found(self, latents: KeptRecords, goal: float) -> Found:
+        return search(lambda quality: self._measure(latents, quality), goal, self._is_rate)
 
-    def similarity(latents: list[Record], quality: float) -> float:
-        symbols = [codec.forward(record, Stage.SYMBOLS, quality) for record in latents]
-        bare = [replace(record, alpha=b"", extra=()) for record in symbols]
-        parts = [part.pixels for _, part in codec.decode_strips(bare)]
-        return psnr(pixels[counted], np.concatenate(parts)[counted])
+    def _measure(self, latents: KeptRecords, quality: float) -> float:
+        """Bytes of the file, or PSNR in dB of the decoded picture."""
+        if self._is_rate:
+            codec = self._codec
+            return sum(records.size(codec.forward(r, Stage.PACKED, quality)) for r in latents)
+        return self._psnr(latents, quality)
 
-    return size if target.is_rate else similarity
+    def _psnr(self, latents: KeptRecords, quality: float) -> float:
+        """PSNR in dB, strip by strip; pixels count where alpha is not zero, if that is anywhere."""
+        alpha = self._source.picture.alpha
+        seen = alpha is not None and bool(alpha.any())
+        symbols = (self._codec.forward(record, Stage.SYMBOLS, quality) for record in latents)
+        bare = (replace(record, alpha=b"", extra=()) for record in symbols)
+        original, error, samples, top = self._source.again, 0.0, 0, 0
+        for _, part in self._codec.decode_strips(bare):
+            rows = len(part.pixels)
+            pixels = original.read(rows), part.pixels
+            if seen and alpha is not None:
+                visible = alpha[top : top + rows] > 0
+                pixels = pixels[0][visible], pixels[1][visible]
+            error += metrics.squared_error(*pixels)
+            samples += pixels[0].size
+            top += rows
+        return metrics.psnr_of(error / samples)
 
 
 def shortfall(found: Found, target: Target, pixels: int) -> str:

@@ -31,8 +31,7 @@ def encode(
     """
     height, width = pixels.shape[:2]
     check_size(width, height)
-    if width * height > MAX_PIXELS:
-        raise UsageError(f"pictures of {width}x{height} pixels cannot be coded in one piece")
+    check_one_piece(width, height)
     whole = Strip(pixels, 0, height, 0, 0)
     return encode_strip(whole, None, transform, model, quality, channels, name)
 
@@ -41,6 +40,12 @@ def check_size(width: int, height: int) -> None:
     """Raises UsageError for a picture that no file can hold: empty, or with too long a side."""
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise UsageError(f"pictures of {width}x{height} pixels cannot be coded")
+
+
+def check_one_piece(width: int, height: int) -> None:
+    """Raises UsageError for a picture that needs several records."""
+    if width * height > MAX_PIXELS:
+        raise UsageError(f"pictures of {width}x{height} pixels cannot be coded in one piece")
 
 
 def encode_strip(

@@ -9,7 +9,8 @@ no stage ever holds more than one of them. What is coded of a strip does not dep
 others: the entropy coder and the prediction of the DC-like channels start anew.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
@@ -22,7 +23,6 @@ from nic.format.header import STRIDE, Header
 TILE = 1920  # pixels a side, context not included: 2 million pixels, 400 MB of activations
 FIXED_BYTES = 600 << 20  # of the programs, a network and its activations for a tile
 BYTES_PER_PIXEL = 20  # of latents and symbols, and what is made of them
-STRIP_PIXELS = 1 << 25  # per record
 STRIP_ROWS = 16  # a strip's rows are a multiple: no class of 2x2 latents is cut
 
 Pixels = NDArray[np.uint8]
@@ -212,35 +212,40 @@ def assemble(
 ) -> Iterator[tuple[Header, Pixels]]:
     """Synthesis of the strips of pictures: (header, latents) -> (header, pixels) of each.
 
-    A strip is held until the first latents below it are there. Raises CorruptError when
-    strips are missing or do not follow each other.
+    A strip waits until all latents below it that the synthesis sees are there, however low the
+    strips are. Raises CorruptError when strips are missing or do not follow each other.
     """
-    held: tuple[Header, Floats, int] | None = None  # with rows of context above
+    waiting: deque[tuple[Header, Floats]] = deque()
+    above: Floats | None = None  # latents over the first strip that waits
+    last: Header | None = None  # of the strips read so far
     for header, latents in records:
-        check_order(header, None if held is None else held[0])
-        if held is not None:
-            yield _joined(held, latents, transform)
-            reach = transform(header).reach[1]
-            tail = held[1][-reach:]
-            latents = np.concatenate([tail, latents])
-            held = (header, latents, len(tail))
-        else:
-            held = (header, latents, 0)
-        if is_last(header):
-            yield _joined(held, latents[:0], transform)
-            held = None
-    if held is not None:
-        raise CorruptError(f"truncated: the picture's strips end at row {end(held[0])}")
+        check_order(header, last)
+        last = None if is_last(header) else header
+        waiting.append((header, latents))
+        reach = transform(header).reach[1]
+        while waiting and (last is None or _rows_below(waiting) >= reach):
+            first, own = waiting.popleft()
+            above = own[:0] if above is None else above
+            below = np.concatenate([own[:0], *(rows for _, rows in waiting)])[:reach]
+            yield first, _synthesised(first, above, own, below, transform(first))
+            above = np.concatenate([above, own])[-reach:]
+        if last is None:
+            above = None
+    if last is not None:
+        raise CorruptError(f"truncated: the picture's strips end at row {end(last)}")
 
 
-def _joined(
-    strip: tuple[Header, Floats, int], following: Floats, transform: Callable[[Header], Transform]
-) -> tuple[Header, Pixels]:
-    header, latents, above = strip
-    network = transform(header)
-    below = following[: network.reach[1]]
-    if len(below):
-        latents = np.concatenate([latents, below])
-    grey = header.colour.name == "GREY"
-    pixels = synthesise(latents, network, grey, above, len(below))
-    return header, pixels[: header.height, : header.width]
+def _rows_below(waiting: Sequence[tuple[Header, Floats]]) -> int:
+    """Rows of latents below the first of some strips."""
+    return sum(len(latents) for _, latents in waiting) - len(waiting[0][1])
+
+
+def _synthesised(
+    header: Header, above: Floats, latents: Floats, below: Floats, network: Transform
+) -> Pixels:
+    """Pixels of a strip, given its latents and those above and below it."""
+    context = len(above), len(below)
+    if any(context):
+        latents = np.concatenate([above, latents, below])
+    pixels = synthesise(latents, network, header.colour.name == "GREY", *context)
+    return pixels[: header.height, : header.width]

@@ -39,7 +39,7 @@ def coded_size(record):
 def test_every_coder_gives_the_symbols_back(codec, photograph_symbols, coder):
     if coder == Coder.ZSTD:
         pytest.importorskip("zstandard", reason="zstandard is not installed")
-    prior = codec._prior_of(photograph_symbols)
+    prior = codec.loader.tables(photograph_symbols.header)
     coded = reread(coding.encode(photograph_symbols, prior, coder))
     assert coding.decode(coded, prior).data == photograph_symbols.data
     used = {entry.mode for entry in coded.header.index} - SINGLE
@@ -48,7 +48,7 @@ def test_every_coder_gives_the_symbols_back(codec, photograph_symbols, coder):
 
 
 def test_auto_is_never_longer_than_another_coder(codec, photograph_symbols):
-    prior = codec._prior_of(photograph_symbols)
+    prior = codec.loader.tables(photograph_symbols.header)
     sizes = {c: coded_size(coding.encode(photograph_symbols, prior, c))
              for c in Coder if c != Coder.ZSTD}  # fmt: skip
     assert sizes[Coder.AUTO] == min(sizes.values())
@@ -57,7 +57,7 @@ def test_auto_is_never_longer_than_another_coder(codec, photograph_symbols):
 
 @pytest.mark.parametrize("threads", [2, 3, 70])
 def test_threads_do_not_change_a_byte(codec, photograph_symbols, threads):
-    prior = codec._prior_of(photograph_symbols)
+    prior = codec.loader.tables(photograph_symbols.header)
     one = coding.encode(photograph_symbols, prior)
     many = coding.encode(photograph_symbols, prior, threads=threads)
     assert (many.data, many.class_map, many.header) == (one.data, one.class_map, one.header)
@@ -103,7 +103,7 @@ def test_the_prior_coder_needs_a_prior():
 
 
 def test_contexts_that_the_model_lacks_are_refused(codec, photograph):
-    prior = codec._prior_of(photograph)
+    prior = codec.loader.tables(photograph.header)
     bare = replace(prior, tables=prior.tables[..., :1])
     coded = coding.encode(codec.to_symbols(photograph), prior)
     by_context = any(entry.mode == Mode.CONTEXT for entry in coded.header.index)

@@ -254,7 +254,7 @@ def test_the_installed_program_says_the_same(photograph):
 def test_most_flipped_bits_are_seen_by_the_channel_alone(codec, photograph):
     """The figure of nic-decode(1): the coder's own checks miss about one of fifty."""
     rng = np.random.default_rng(5)
-    prior, unseen = codec._prior_of(photograph), 0
+    prior, unseen = codec.loader.tables(photograph.header), 0
     ends = np.cumsum([entry.size for entry in photograph.header.index])
     for at in rng.integers(0, len(photograph.data), 400):
         data = bytearray(photograph.data)

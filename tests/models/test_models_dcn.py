@@ -434,7 +434,7 @@ def test_a_trained_one_is_a_model_like_any_other(tmp_path, monkeypatch):
     pictures = []
     for backend, tile in (("litert", 1920), ("keras", 1920), ("litert", 128)):
         monkeypatch.setattr(strips, "TILE", tile)
-        codec = Codec("dcn-4k", backend, "cpu")
+        codec = Codec(model="dcn-4k", backend=backend, device="cpu")
         packed = codec.forward(codec.encode(source), Stage.PACKED)
         pictures.append(codec.decode(packed).pixels.astype(int))
     assert pictures[0].shape == source.shape

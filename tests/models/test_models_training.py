@@ -255,7 +255,7 @@ def test_an_exported_model_codes_on_both_backends(start, tmp_path, monkeypatch):
     source = np.random.default_rng(2).integers(0, 256, (19, 27, 3), np.uint8)
     pictures = []
     for backend in ("litert", "keras"):
-        codec = Codec("tiny", backend, "cpu")
+        codec = Codec(model="tiny", backend=backend, device="cpu")
         pictures.append(codec.decode(codec.encode(source)).pixels.astype(int))
     assert pictures[0].shape == source.shape
     assert np.abs(pictures[0] - pictures[1]).max() <= 1

@@ -144,7 +144,7 @@ def test_unknown_keys_of_a_configuration_are_refused(tmp_path):
 @pytest.mark.parametrize(("name", "channels"), [("4k", 16), ("8k", 32), ("16k", 64)])
 def test_the_reference_s_names_stand_for_channels_of_the_default(name, channels, pixels):
     assert zoo.by_choice(name, "psnr") == (zoo.by_name(), channels)
-    codec = Codec(name)
+    codec = Codec(model=name)
     assert codec.encode(pixels).header.channels == channels
     assert codec.encode(pixels, channels=3).header.channels == 3
 

@@ -113,7 +113,7 @@ def test_strips_are_refined_with_what_lies_beside_them(model, detail):
 
     def strips(steps):
         source = rows.open_picture(
-            io.BytesIO(file.getvalue()), codec.strip_pixels, codec.limit, "all"
+            io.BytesIO(file.getvalue()), codec.settings.strip_pixels, codec.limit, "all"
         )
         return list(codec.encode_rows(source, 50, refinement=steps))
 

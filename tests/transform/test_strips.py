@@ -53,8 +53,8 @@ def test_tiles_do_not_change_the_result(codec, picture, monkeypatch):
 
 
 def test_half_the_context_would_be_seen(codec, picture, monkeypatch):
-    model = codec._by_id(codec.encode(picture).header.model)
-    transform = codec._transform(model)
+    model = codec.loader.model(codec.encode(picture).header)
+    transform = codec.loader.transform(model)
     exact, short = transform.reach[0], transform.reach[0] // 2
     whole = strips.analyse(picture, transform)
     monkeypatch.setattr(strips, "TILE", 64)
@@ -72,7 +72,7 @@ def quantized(codec, record):
     """The integers that symbols stand for, (h, w, C): the same wherever prediction started."""
     record = codec.forward(record, Stage.SYMBOLS)
     latents = codec.to_latents(record)
-    step = codec._by_id(record.header.model).step(record.header.quality)
+    step = codec.loader.model(record.header).step(record.header.quality)
     values = np.frombuffer(latents.data, "<f4").reshape(latents.header.latent_shape)
     return np.rint(values / step)
 
@@ -84,7 +84,7 @@ def test_strips_hold_the_symbols_of_the_whole(codec, in_strips, picture):
     assert [r.header.height for r in records] == [48] * 6 + [11]
     found = np.concatenate([quantized(codec, record) for record in records])
     differ = (found != expected).mean(axis=(0, 1))
-    predicted = list(codec._by_id(records[0].header.model).predicted)
+    predicted = list(codec.loader.model(records[0].header).predicted)
     # Where a prediction starts from nothing, a first residual may be outside the codebook.
     assert differ[predicted].max() < 0.02
     assert np.delete(differ, predicted).max() < 0.002

@@ -1,0 +1,67 @@
+"""The models and networks that a run has needed so far, each loaded once."""
+
+from nic.errors import UsageError
+from nic.format.header import Header
+from nic.models import zoo
+from nic.models.keras_backend import KerasBackend
+from nic.models.tables import Prior
+from nic.settings import Settings
+from nic.transform import backends
+
+
+class Loader:
+    """Models by what a stream or the settings name, and their networks."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._chosen: tuple[zoo.Model, int | None] | None = None
+        self._models: dict[str, zoo.Model] = {}
+        self._transforms: dict[str, backends.Backend] = {}
+        self._refiners: dict[str, KerasBackend] = {}
+
+    def to_encode_with(self, channels: int | None) -> tuple[zoo.Model, int | None]:
+        """The model that the settings name, and how many of its channels are coded.
+
+        Raises: ModelError without that model, UsageError when it has fewer channels.
+        """
+        if self._chosen is None:
+            self._chosen = zoo.by_choice(self._settings.model, self._settings.tune)
+        model, usual = self._chosen
+        channels = channels or usual
+        if channels is not None and channels > model.channels:
+            raise UsageError(f"{channels} channels asked of {model.channels}")
+        self._models.setdefault(model.id, model)
+        return model, channels
+
+    def model(self, header: Header) -> zoo.Model:
+        """The model that a header names.
+
+        Raises: ModelError when it is not installed, UsageError when its latents are others.
+        """
+        if header.model not in self._models:
+            self._models[header.model] = zoo.by_id(header.model)
+        model = self._models[header.model]
+        if header.latent_channels != model.channels:
+            raise UsageError(f"the stream has latents that model {model.name} does not make")
+        return model
+
+    def tables(self, header: Header) -> Prior | None:
+        """The entropy coder's tables of the model that a header names; None if it has none."""
+        model = self.model(header)
+        return model.prior if model.has_prior else None
+
+    def transform(self, model: zoo.Model) -> backends.Backend:
+        """Both transforms of a model, on the backend and device of the settings."""
+        if model.id not in self._transforms:
+            s = self._settings
+            self._transforms[model.id] = backends.load(model, s.backend, s.device, s.cores)
+        return self._transforms[model.id]
+
+    def refiner(self, model: zoo.Model) -> KerasBackend:
+        """The synthesis transform with its gradient: Keras, whatever runs the transforms."""
+        if model.id not in self._refiners:
+            used = self.transform(model)
+            if not isinstance(used, KerasBackend):
+                used = KerasBackend(model, self._settings.device, self._settings.cores)
+            self._refiners[model.id] = used
+        return self._refiners[model.id]

@@ -1,0 +1,106 @@
+"""What a search reads again and again: the pixels and the latents of one picture.
+
+A small picture is kept in memory, a large one in a temporary file: the latents of a gigapixel
+take 5 GB.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from tempfile import SpooledTemporaryFile
+from typing import NamedTuple
+
+import numpy as np
+
+from nic.format.records import Record
+from nic.picture.rows import Pixels, Rows
+
+IN_MEMORY = 1 << 28  # bytes; what is larger goes to the folder of temporary files
+
+
+class Place(NamedTuple):
+    """Where a piece of data begins in the file, and how many bytes it has."""
+
+    start: int
+    size: int
+
+
+class Kept:
+    """Pieces of data, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 # closed with this object
+        self._end = 0
+
+    def add(self, data: bytes | memoryview) -> Place:
+        """Keep a piece of data. Raises OSError when the disk is full."""
+        self._file.seek(self._end)
+        self._file.write(data)
+        place = Place(self._end, len(data))
+        self._end += place.size
+        return place
+
+    def get(self, place: Place) -> bytes:
+        """A piece of data again."""
+        self._file.seek(place.start)
+        return self._file.read(place.size)
+
+
+class KeptRecords:
+    """Records that can be read any number of times."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._kept = Kept()
+        self._records = [
+            (replace(record, data=b""), self._kept.add(memoryview(record.data).cast("B")))
+            for record in records
+        ]
+
+    def __iter__(self) -> Iterator[Record]:
+        for record, place in self._records:
+            yield replace(record, data=self._kept.get(place))
+
+
+class KeptPixels:
+    """The rows of a picture, kept as an encoder reads them, and read again from the start."""
+
+    def __init__(self, picture: Rows) -> None:
+        self.picture = picture
+        self._kept = Kept()
+        self._strips: list[tuple[tuple[int, ...], Place]] = []
+
+    @property
+    def first(self) -> Rows:
+        """The picture for its one reader, from which the rows are kept."""
+
+        def read(n: int) -> Pixels:
+            rows = np.ascontiguousarray(self.picture.read(n))
+            if rows.size:
+                self._strips.append((rows.shape, self._kept.add(rows.data.cast("B"))))
+            return rows
+
+        return replace(self.picture, read=read)
+
+    @property
+    def again(self) -> Rows:
+        """The picture, once ``first`` has been read to its end."""
+        left, at = self._pieces(), np.empty(0, np.uint8)
+
+        def read(n: int) -> Pixels:
+            nonlocal at
+            parts = [at] if len(at) else []
+            while sum(map(len, parts)) < n:
+                parts.append(next(left))
+            rows = np.concatenate(parts) if parts else self._nothing
+            at = rows[n:]
+            return rows[:n]
+
+        return replace(self.picture, read=read)
+
+    @property
+    def _nothing(self) -> Pixels:
+        return np.empty((0, *self._strips[0][0][1:]), np.uint8)
+
+    def _pieces(self) -> Iterator[Pixels]:
+        """Rows from top to bottom, uint8 (n, W[, 3])."""
+        for shape, place in self._strips:
+            yield np.frombuffer(self._kept.get(place), np.uint8).reshape(shape)

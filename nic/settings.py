@@ -1,0 +1,83 @@
+"""Settings of a run: how networks are chosen and run, how pictures are coded and decoded.
+
+The library and the programs share these. All are small, immutable and picklable, so that a
+worker process can be told them once.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from nic.format.channels import Channels
+    from nic.picture.metadata import Keep
+    from nic.search.target import Target
+
+Backend = Literal["auto", "litert", "keras"]
+STRIP_PIXELS = 1 << 25  # per record
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How models are chosen, where their networks run, and what a run may take.
+
+    Attributes:
+        model: name of the model to encode with; decoding goes by what the stream says.
+        tune: what the model was trained for, one of ``nic.models.zoo.TUNES``.
+        backend: what runs the networks; ``auto`` is LiteRT unless a GPU is asked for.
+        device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
+        threads: of the entropy coder; the bytes are the same for any number.
+        strip_pixels: a picture of more pixels becomes several records.
+        cores: processors that a network may use; None for all.
+        max_pixels: a larger picture is refused; None for what fits into free memory.
+        processes: how many processes share that memory.
+    """
+
+    model: str = "light"
+    tune: str = "psnr"
+    backend: Backend = "auto"
+    device: str = "auto"
+    threads: int = 1
+    strip_pixels: int = STRIP_PIXELS
+    cores: int | None = None
+    max_pixels: int | None = None
+    processes: int = 1
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a picture is coded.
+
+    Attributes:
+        quality: 1..100; None for the model's default.
+        channels: how many leading latent channels are coded; None for all.
+        name: the picture's name, for the tools between the stages.
+        alpha_quality: 1..100; None codes transparency exactly.
+        refinement: steps of the search for better latents (``nic.search.refine``).
+        metadata: which metadata is stored.
+        target: the rate or distortion to reach, in place of a quality.
+        strict: a target that no quality reaches is an error.
+    """
+
+    quality: float | None = None
+    channels: int | None = None
+    name: str | None = None
+    alpha_quality: float | None = None
+    refinement: int = 0
+    metadata: "Keep" = "all"
+    target: "Target | None" = None
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How a stream is decoded.
+
+    Attributes:
+        channels: the channels to decode; None for all.
+        tolerate: decode what is intact of a damaged stream; lost channels are zero.
+        metadata: which metadata is kept.
+    """
+
+    channels: "Channels | None" = None
+    tolerate: bool = False
+    metadata: "Keep" = "all"
