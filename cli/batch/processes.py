@@ -7,10 +7,9 @@ dies costs the job that it had; another one takes its place.
 
 import multiprocessing
 import signal
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -19,6 +18,7 @@ from nic.cli.batch.inputs import Job
 from nic.cli.batch.job import Outcome, Outcomes, Task
 from nic.cli.common.command import name_of
 from nic.cli.common.files import remove_stale
+from nic.cli.common.interrupts import remove_unfinished, stop_on_sigterm
 from nic.errors import NicError
 
 PATIENCE = 2.0  # seconds that workers have to clean up after themselves
@@ -140,14 +140,11 @@ def _held_signals() -> Iterator[None]:
 def _serve(connection: Connection, task: Task) -> None:
     """A worker's life: jobs in, outcomes out, until the other side is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    while True:
-        try:
-            job = connection.recv()
-        except (EOFError, OSError):
-            return
-        outcome = task(job)
-        try:
-            connection.send(outcome)
-        except OSError:
-            return
+    stop_on_sigterm()
+    try:
+        with suppress(EOFError, OSError):
+            while True:
+                job = connection.recv()
+                connection.send(task(job))
+    finally:
+        remove_unfinished()

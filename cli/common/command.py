@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from nic import __version__
+from nic.cli.common.interrupts import die_of_interrupt, remove_unfinished, stop_on_sigterm
 from nic.errors import NicError, PartialError
 
 log = logging.getLogger("nic")
@@ -71,11 +72,14 @@ class Command(Program):
         """Run the command; see ``click.Command.invoke``."""
         if hasattr(signal, "SIGPIPE"):  # die quietly when the reader goes, as cat does
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, _stop)
+        stop_on_sigterm()
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                remove_unfinished()
         except KeyboardInterrupt:
-            _die_of_interrupt()
+            die_of_interrupt()
         except EXPECTED as error:
             fail(ctx, error)
             _drop_pending_output()
@@ -89,17 +93,6 @@ def _drop_pending_output() -> None:
             sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _die_of_interrupt() -> None:
-    """End by the signal itself, everything being cleaned up: so that the shell's loop ends too."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGINT)
-
-
-def _stop(number: int, _: object) -> None:
-    """End as after an exception, so that temporary files are removed."""
-    raise SystemExit(128 + number)
 
 
 def program_name(ctx: click.Context) -> str:

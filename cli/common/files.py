@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from nic.cli.common.command import FULL, about
+from nic.cli.common.interrupts import unfinished, uninterrupted
 from nic.errors import NicError, UsageError
 from nic.format.records import Record, read_records
 
@@ -99,27 +100,36 @@ def _temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
         handle, name = _create(target)
     except OSError as error:
         raise NicError(f"{target}: cannot be created: {error.strerror}") from error
-    lock = os.dup(handle)  # closing the file, which may find a full disk, must not unlock it
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-        os.chmod(name, 0o666 & ~_umask())
-        _publish(name, target, force)
-    finally:  # an interrupt too must leave nothing behind
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        os.close(lock)
+        with open(os.dup(handle), "rb"):  # keeps the lock when the file is closed, full or not
+            with open(handle, "wb") as file:
+                yield file
+            os.chmod(name, 0o666 & ~_umask())
+            _publish(name, target, force)
+    finally:
+        _remove(name)
 
 
 def _create(target: Path) -> tuple[int, str]:
-    """A temporary file that is locked: its descriptor and name. Raises OSError."""
+    """A temporary file that is locked and listed: its descriptor and name. Raises OSError."""
     while True:
-        handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+        with uninterrupted():
+            handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+            unfinished.add(name)
         _lock(handle, wait=True)
         with suppress(FileNotFoundError):  # remove_stale came between creation and lock
             if os.path.samestat(os.stat(name), os.fstat(handle)):
                 return handle, name
         os.close(handle)
+        unfinished.discard(name)
+
+
+def _remove(name: str) -> None:
+    """Remove a temporary file of this process, where it still has its first name."""
+    with uninterrupted():
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+        unfinished.discard(name)
 
 
 def _lock(handle: int, wait: bool) -> bool:
