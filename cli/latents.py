@@ -35,13 +35,13 @@ def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any
     codec = Codec(**network)
 
     def records(source: BinaryIO) -> Iterator[Record]:
-        from nic.picture import formats
+        from nic.picture import readers
 
         start = source.read(len(MAGIC))
         if start.startswith(MAGIC[:4]):
             yield from read_records(source, start)
         else:
-            yield codec.encode(formats.read(start + source.read(), codec.limit))
+            yield codec.encode(readers.read(start + source.read(), codec.limit))
 
     with writing(output, force) as out:
         write = array_writer(out, output)

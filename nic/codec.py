@@ -21,8 +21,8 @@ from nic.loader import Loader
 from nic.models import zoo
 from nic.picture import alpha as alphas
 from nic.picture import metadata
-from nic.picture.formats import Picture, Pixels
 from nic.picture.limits import MAX_LATENT, Limit, Work
+from nic.picture.pixels import Picture, Pixels, simplified
 from nic.picture.rows import Rows, of_picture, pictures
 from nic.quantize import excess, rounding
 from nic.settings import Decoding, Encoding, Settings
@@ -105,7 +105,7 @@ class Codec:
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
         """Chunk A of an alpha plane (H, W): what is shorter, if it need not be exact."""
-        plane = alphas.simplified(plane)
+        plane = simplified(plane)
         if plane is None:
             return b""
         exact = alphas.lossless(plane)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nic import metrics
-from nic.picture import formats
+from nic.picture import pixels, readers
 
 OUT = Path("demo-output")
 STAGES = (  # program, its input, its output
@@ -43,8 +43,8 @@ def main() -> None:
         table.add_row(program, f"{seconds:.2f}", f"{paths[made].stat().st_size}")
     console = Console()
     console.print(table)
-    original = formats.read(source.read_bytes()).pixels
-    decoded = formats.read(paths["decoded.png"].read_bytes()).pixels
+    original = readers.read(source.read_bytes()).pixels
+    decoded = readers.read(paths["decoded.png"].read_bytes()).pixels
     size, pixels = paths["nic"].stat().st_size, original.shape[0] * original.shape[1]
     console.print(
         f"{size} bytes for {original.shape[1]}x{original.shape[0]} pixels: "
@@ -58,7 +58,7 @@ def main() -> None:
     console.print(f"decompressed: {paths['decoded.png'].resolve()}", soft_wrap=True)
 
 
-def _ms_ssim(original: formats.Pixels, decoded: formats.Pixels) -> str:
+def _ms_ssim(original: pixels.Pixels, decoded: pixels.Pixels) -> str:
     try:
         return f"{metrics.ms_ssim(original, decoded):.4f}"
     except ValueError as error:  # the picture is too small for five scales

@@ -23,7 +23,7 @@ from rich.table import Table
 from nic import metrics
 from nic.codec import Codec
 from nic.format.records import Stage, read_records, write_record
-from nic.picture import formats
+from nic.picture import readers
 
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95)
@@ -75,7 +75,7 @@ def measure(code: Coder, pictures: list[Any], qualities: tuple[float, ...]) -> R
 def pictures_of(folder: Path, crop: int | None) -> list[Any]:
     """All lossless pictures of a folder, by name, or their centre crops."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".webp", ".ppm"))
-    return [centre(formats.read(path.read_bytes()).pixels, crop) for path in paths]
+    return [centre(readers.read(path.read_bytes()).pixels, crop) for path in paths]
 
 
 def centre(pixels: Any, size: int | None) -> Any:

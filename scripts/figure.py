@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from nic.codec import Codec
 from nic.format.records import Stage, size
-from nic.picture import formats
+from nic.picture import readers
 
 SIDE, BAR = 264, 24  # pixels of each crop, and of the line of text above it
 QUALITIES = (1, 30, 70)
@@ -30,7 +30,7 @@ QUALITIES = (1, 30, 70)
 def main(source: Path | None, to: Path, left: int, top: int) -> None:
     photo = resources.files("skimage") / "data" / "chelsea.png"
     data = source.read_bytes() if source else photo.read_bytes()
-    original = formats.read(data).pixels
+    original = readers.read(data).pixels
     codec = Codec()
     latents = codec.encode(original)
     panels = [(f"original, {len(data) / 1000:.0f} kB PNG", original)]

@@ -39,7 +39,8 @@ from PIL import Image
 
 from nic.errors import CorruptError, NicError, UsageError
 from nic.models.training.data import KODAK_REFUSED, SUFFIXES, is_kodak
-from nic.picture import formats
+from nic.picture import readers
+from nic.picture.pixels import flattened
 from nic.transform.strips import as_rgb
 
 KODAK_NAME = re.compile(r"kodim(0[1-9]|1\d|2[0-4])", re.IGNORECASE)
@@ -116,7 +117,7 @@ def crops(data: bytes, plan: Plan) -> Iterator[tuple[dict[str, Any], Any]]:
 
     Raises NicError when it cannot be read, FatalError when it is one of Kodak's.
     """
-    pixels = as_rgb(formats.flattened(formats.read(data, keep="none")))
+    pixels = as_rgb(flattened(readers.read(data, keep="none")))
     if is_kodak(pixels):
         raise FatalError(KODAK_REFUSED)
     factor = plan.lossy_factor if was_lossy(data) else plan.factor

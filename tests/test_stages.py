@@ -13,7 +13,7 @@ from nic.errors import ModelError, UsageError
 from nic.format.header import MAX_SIDE, Colour
 from nic.format.records import Stage, size
 from nic.metrics import psnr
-from nic.picture import formats as pictures
+from nic.picture import readers
 
 LATER = (Stage.SYMBOLS, Stage.CODED, Stage.PACKED)
 
@@ -148,6 +148,6 @@ def test_latents_that_the_model_does_not_make_are_refused(codec, model):
 def test_kodak_pictures_are_coded_well(codec, kodak):
     """Two of them: a model that falls behind its own first training run is broken."""
     for path in kodak[:2]:
-        source = pictures.read(path.read_bytes()).pixels
+        source = readers.read(path.read_bytes()).pixels
         packed = codec.forward(codec.encode(source), Stage.PACKED)
         assert psnr(source, codec.decode(packed).pixels) > 28

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nic.errors import NicError, UsageError
-from nic.picture import formats
-from nic.picture.formats import Pixels
+from nic.picture import pixels, readers
+from nic.picture.pixels import Pixels
 from nic.transform.strips import as_rgb
 
 log = logging.getLogger("nic")
@@ -33,7 +33,7 @@ def load(path: Path) -> Pixels:
     it would be measured otherwise. Raises NicError, which names the file.
     """
     try:
-        found = formats.read(path.read_bytes(), keep="none")
+        found = readers.read(path.read_bytes(), keep="none")
     except OSError as error:
         raise NicError(f"{path}: {error.strerror}") from error
     except NicError as error:
@@ -41,7 +41,7 @@ def load(path: Path) -> Pixels:
         raise
     if found.alpha is not None:
         log.warning("note: %s: transparency is flattened over white", path)
-    return as_rgb(formats.flattened(found))
+    return as_rgb(pixels.flattened(found))
 
 
 def sound(paths: Sequence[Path]) -> tuple[list[Path], list[NicError]]:

@@ -29,11 +29,6 @@ DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, Ar
 # -- chunk A ----------------------------------------------------------------------------------
 
 
-def simplified(alpha: Plane | None) -> Plane | None:
-    """None for an alpha plane that is opaque everywhere."""
-    return None if alpha is None or alpha.size == 0 or alpha.min() == 255 else alpha
-
-
 def lossless(alpha: Plane) -> bytes:
     """The alpha plane as chunk A, exactly: a PNG of one or eight bits, whichever is smaller."""
     from PIL import Image
@@ -75,16 +70,15 @@ def _png(image: object) -> bytes:
 
 
 def _from_png(data: bytes, width: int, height: int) -> Plane:
-    from PIL import Image
+    from PIL.PngImagePlugin import PngImageFile
 
     if data[:8] != SIGNATURE or data[12:16] != b"IHDR":
         raise CorruptError("it is not a PNG")
     claimed = [int.from_bytes(data[at : at + 4], "big") for at in (16, 20)]
     if claimed != [width, height]:
         raise CorruptError(f"{claimed[0]}x{claimed[1]} pixels, not {width}x{height}")
-    Image.MAX_IMAGE_PIXELS = None  # the size is known by now
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        with PngImageFile(io.BytesIO(data)) as image:
             if image.mode not in ("1", "L") or image.size != (width, height):
                 raise CorruptError(f"its PNG is of mode {image.mode}")
             return np.array(image.convert("L"), np.uint8)

@@ -69,6 +69,9 @@ class Limit:
             self.check(width, height, Work.PICTURE)
 
 
+ANY = Limit()
+
+
 def parse(text: str) -> int:
     """A number of pixels such as ``500M``. Raises UsageError."""
     found = COUNT.fullmatch(text)

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from nic.errors import CorruptError, UsageError
 from nic.format.header import Header
-from nic.picture import formats
+from nic.picture import pixels, readers, writers
 from nic.picture.alpha import fill_hidden
-from nic.picture.formats import ANY, COLOUR_PGM, PNM, Picture
-from nic.picture.limits import Limit, Work
+from nic.picture.limits import ANY, Limit, Work
 from nic.picture.metadata import NOTHING, Keep, Metadata
+from nic.picture.pixels import Picture
+from nic.picture.readers import PNM
+from nic.picture.writers import COLOUR_PGM
 
 Pixels = NDArray[np.uint8]
 MAX_HEADER = 1024  # bytes, comments included
@@ -61,10 +63,10 @@ def open_picture(
 ) -> Rows:
     """A picture file of any format, held whole unless it is a PNM above ``strip_pixels``.
 
-    Raises: as ``nic.picture.formats.read``.
+    Raises: as ``nic.picture.readers.read``.
     """
     rows, start = _large_pnm(source, strip_pixels)
-    return rows or of_picture(formats.read(start + source.read(), limit, keep))
+    return rows or of_picture(readers.read(start + source.read(), limit, keep))
 
 
 def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]:
@@ -132,20 +134,20 @@ def write(
     """Write one picture as format ``name``: PPM and PGM row by row, others need it whole."""
     header, first = next(parts)
     if header.strip is None:
-        out.write(formats.write(first, name))
+        out.write(writers.write(first, name))
         return
     strips = chain([first], (part for _, part in parts))
     if name not in ("ppm", "pgm"):
         limit.check(header.width, header.strip[1], Work.PICTURE)
-        out.write(formats.write(_joined(list(strips)), name))
+        out.write(writers.write(_joined(list(strips)), name))
         return
     if name == "pgm" and first.pixels.ndim == 3:
         raise UsageError(COLOUR_PGM)
     kind, noted = 5 if first.pixels.ndim == 2 else 6, False
     out.write(b"P%d\n%d %d\n255\n" % (kind, header.width, header.strip[1]))
     for strip in strips:
-        noted = noted or formats.note_alpha(strip, name)
-        out.write(np.ascontiguousarray(formats.flattened(strip)).data)
+        noted = noted or writers.note_alpha(strip, name)
+        out.write(np.ascontiguousarray(pixels.flattened(strip)).data)
 
 
 def _joined(strips: list[Picture]) -> Picture:

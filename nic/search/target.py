@@ -16,7 +16,7 @@ from nic.errors import NicError
 from nic.format import records
 from nic.format.header import Header
 from nic.format.records import Record, Stage
-from nic.picture.formats import Picture
+from nic.picture.pixels import Picture
 from nic.picture.rows import Rows
 from nic.search.kept import KeptPixels, KeptRecords
 from nic.settings import Encoding

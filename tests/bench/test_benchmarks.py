@@ -10,7 +10,7 @@ from records import from_bytes, to_bytes
 from nic.bench.speed import stages
 from nic.format import pack
 from nic.format.records import Stage, read_records
-from nic.picture import formats
+from nic.picture import readers, writers
 from nic.quantize import rounding
 from nic.transform import backends, encoding
 
@@ -36,8 +36,8 @@ def networks(model):
 
 
 def test_reading_a_picture(benchmark, source):
-    png = formats.write(source, "png")
-    assert np.array_equal(benchmark(formats.read, png).pixels, source)
+    png = writers.write(source, "png")
+    assert np.array_equal(benchmark(readers.read, png).pixels, source)
 
 
 def test_analysis(benchmark, networks, source, model):
@@ -78,7 +78,7 @@ def test_latents_to_a_picture(benchmark, records, networks, source):
 
 @pytest.mark.parametrize("name", ["ppm", "png"])
 def test_writing_a_picture(benchmark, source, name):
-    assert np.array_equal(formats.read(benchmark(formats.write, source, name)).pixels, source)
+    assert np.array_equal(readers.read(benchmark(writers.write, source, name)).pixels, source)
 
 
 @pytest.mark.parametrize("stage", [*stages.FORWARD, *stages.BACKWARD])
@@ -106,6 +106,6 @@ def test_from_file_to_picture(benchmark, codec, records, name):
 
     def decode():
         (record,) = read_records(io.BytesIO(data))
-        return formats.write(codec.decode(record), name)
+        return writers.write(codec.decode(record), name)
 
     assert len(benchmark(decode)) > 10_000

@@ -27,7 +27,7 @@ from nic.cli.main import main as umbrella
 from nic.entropy import coding
 from nic.format.pack import unpack
 from nic.format.records import read_records
-from nic.picture import formats
+from nic.picture import writers
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
@@ -287,9 +287,9 @@ def _make_pictures(folder: Path) -> None:
     noise = rng.integers(0, 256, (9, 8, 3), np.uint8)
     (folder / "photos").mkdir()
     for name, pixels in (("a", a), ("b", noise.repeat(6, axis=0).repeat(7, axis=1))):
-        (folder / f"{name}.png").write_bytes(formats.write(pixels, "png"))
-        (folder / f"photos/{name}.png").write_bytes(formats.write(pixels, "png"))
-    (folder / "a.ppm").write_bytes(formats.write(a, "ppm"))
+        (folder / f"{name}.png").write_bytes(writers.write(pixels, "png"))
+        (folder / f"photos/{name}.png").write_bytes(writers.write(pixels, "png"))
+    (folder / "a.ppm").write_bytes(writers.write(a, "ppm"))
 
 
 def _run(needs: str, text: str, folder: Path, environment: dict[str, str]) -> str | None:

@@ -25,8 +25,8 @@ from nic.format.records import Record, Stage
 from nic.models import zoo
 from nic.models.tables import Prior, spread
 from nic.models.training.fitting import fit
-from nic.picture.formats import Picture
 from nic.picture.metadata import Metadata
+from nic.picture.pixels import Picture
 
 PAGE = ROOT / "man" / "nic.5"
 SYMBOLS = {

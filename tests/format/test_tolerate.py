@@ -17,7 +17,7 @@ from nic.format.channels import select
 from nic.format.damage import name
 from nic.format.index import Mode
 from nic.format.records import Chunk, Stage
-from nic.picture.formats import Picture
+from nic.picture.pixels import Picture
 from nic.picture.rows import of_array
 
 FIRST = 11  # bytes of the magic, the stage, and of chunk H its type

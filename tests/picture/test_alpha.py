@@ -21,8 +21,10 @@ from nic.format.channels import select, truncate
 from nic.format.records import Chunk, Stage, size
 from nic.metrics import psnr
 from nic.picture import alpha as alphas
-from nic.picture.formats import Picture, read, write
+from nic.picture.pixels import Picture
+from nic.picture.readers import read
 from nic.picture.rows import of_picture
+from nic.picture.writers import write
 
 H, W = 20, 28
 Y, X = np.mgrid[:H, :W]

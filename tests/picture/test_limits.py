@@ -86,7 +86,7 @@ def test_a_pile_s_workers_are_told_how_many_they_are(monkeypatch, tmp_path):
     told = []
 
     def in_workers(jobs, task, count):
-        told.append((task.act.keywords["settings"].network.processes, count))
+        told.append((task.act.keywords["how"].settings.processes, count))
         yield from ((number, Outcome(0)) for number in range(len(jobs)))
 
     monkeypatch.setattr(workers, "in_workers", in_workers)

@@ -20,9 +20,11 @@ from nic.codec import Codec
 from nic.errors import CorruptError
 from nic.format.records import Chunk, Stage
 from nic.picture import metadata
-from nic.picture.formats import Picture, read, write
 from nic.picture.metadata import Metadata
+from nic.picture.pixels import Picture
+from nic.picture.readers import read
 from nic.picture.rows import of_picture
+from nic.picture.writers import write
 
 RGB = np.stack(np.mgrid[:16, :24], axis=-1).sum(axis=-1, keepdims=True).astype(np.uint8) * np.array(
     [3, 2, 5], np.uint8

@@ -13,8 +13,10 @@ from pictures import raw_png, saved
 from PIL import Image
 
 from nic.errors import CorruptError, NicError, UsageError
-from nic.picture.formats import FORMATS, Picture, format_of, write
-from nic.picture.formats import read as read_picture
+from nic.picture.formats import FORMATS, format_of
+from nic.picture.pixels import Picture
+from nic.picture.readers import read as read_picture
+from nic.picture.writers import write
 
 RGB = np.random.default_rng(3).integers(0, 256, (9, 14, 3), np.uint8)
 GREY = RGB[..., 0]

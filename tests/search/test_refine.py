@@ -14,7 +14,7 @@ from nic import metrics
 from nic.codec import Codec
 from nic.format.records import Stage
 from nic.models import zoo
-from nic.picture import formats, rows
+from nic.picture import readers, rows
 from nic.search import refine
 from nic.transform.strips import Strip
 
@@ -142,7 +142,7 @@ def test_programs_take_it_and_any_decoder_reads_it(tmp_path, detail):
     assert (
         piped.out == (tmp_path / f"{STEPS}.nic").read_bytes() != (tmp_path / "0.nic").read_bytes()
     )
-    decoded = formats.read(invoke("decode", data=piped.out).out).pixels
+    decoded = readers.read(invoke("decode", data=piped.out).out).pixels
     assert metrics.psnr(decoded, detail) > 25
 
 

@@ -55,8 +55,8 @@ def streams():
     from nic.codec import Codec
     from nic.entropy.coding import Coder
     from nic.format.records import Stage, write_record
-    from nic.picture.formats import Picture
     from nic.picture.metadata import Metadata
+    from nic.picture.pixels import Picture
     from nic.picture.rows import of_array
 
     def stream(record):

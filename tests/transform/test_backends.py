@@ -11,7 +11,7 @@ from records import planes
 
 from nic.codec import Codec
 from nic.format.records import Stage, read_records
-from nic.picture import formats
+from nic.picture import readers
 from nic.transform import backends
 
 needs_keras = pytest.mark.skipif(
@@ -104,7 +104,7 @@ def test_keras_decodes_on_every_framework(framework, codec, stages, tmp_path):
     assert (result.code, result.err) == (0, "")
     (record,) = read_records(io.BytesIO(stages["packed"]))
     expected = codec.decode(record).pixels.astype(int)
-    assert np.abs(formats.read(result.out).pixels - expected).max() <= 1
+    assert np.abs(readers.read(result.out).pixels - expected).max() <= 1
 
 
 def test_without_keras_its_backend_says_how_to_get_it(stages, monkeypatch):

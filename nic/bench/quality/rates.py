@@ -21,7 +21,7 @@ from nic.bench import machine, pictures
 from nic.bench.codecs import QUALITIES, Coder, nic_coder
 from nic.bench.quality import peers, perceptual, summary, workers
 from nic.errors import NicError
-from nic.picture.formats import Pixels
+from nic.picture.pixels import Pixels
 
 log = logging.getLogger("nic")
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from nic.bench.speed.timing import Timing, run_program
 from nic.errors import NicError
-from nic.picture import formats
-from nic.picture.formats import Pixels
+from nic.picture import writers
+from nic.picture.pixels import Pixels
 
 Row = dict[str, Any]
 DISTRIBUTION = "nic-codec"
@@ -44,7 +44,7 @@ def start_up(folder: Path, repeats: int) -> Iterator[Row]:
     version.
     """
     tiny, packed, out = folder / "0", folder / str(len(STAGES) - 1), folder / "out"
-    tiny.write_bytes(formats.write(np.full((8, 8, 3), 128, np.uint8), "ppm"))
+    tiny.write_bytes(writers.write(np.full((8, 8, 3), 128, np.uint8), "ppm"))
     for number, program in enumerate(STAGES):
         yield _run([program], folder / str(number), folder / str(number + 1), repeats)
     for command in COMMANDS:
@@ -62,7 +62,7 @@ def whole(
     Args: choice: options of the former; network: options of both.
     """
     source, packed, target = (folder / name for name in ("a.png", "a.nic", "b.png"))
-    source.write_bytes(formats.write(pixels, "png"))
+    source.write_bytes(writers.write(pixels, "png"))
     return [
         _run(["nic", "compress"], source, packed, repeats, [*choice, *network]),
         _run(["nic", "decompress"], packed, target, repeats, network),

@@ -12,8 +12,8 @@ from nic.format import pack
 from nic.format.header import STRIDE
 from nic.format.records import Record, read_records, write_record
 from nic.models.zoo import Model
-from nic.picture import formats
-from nic.picture.formats import Pixels
+from nic.picture import readers, writers
+from nic.picture.pixels import Pixels
 from nic.quantize import rounding
 from nic.transform import encoding
 from nic.transform.backends import Backend
@@ -46,13 +46,13 @@ def stage_calls(pixels: Pixels, model: Model, network: Backend, quality: float) 
     """Every stage by itself; reading and writing are of a PNG file in memory."""
     identity = (f"{model.name}-{model.version}", model.id)
     prior = model.prior if model.has_prior else None
-    file = formats.write(pixels, "png")
+    file = writers.write(pixels, "png")
     latents = encoding.encode(pixels, network, identity)
     symbols = rounding.quantize(latents, model, quality)
     coded = coding.encode(symbols, prior)
     packed = _to_bytes(pack.pack(coded))
     calls: tuple[Callable[[], object], ...] = (
-        partial(formats.read, file),
+        partial(readers.read, file),
         partial(encoding.encode, pixels, network, identity),
         partial(rounding.quantize, latents, model, quality),
         partial(coding.encode, symbols, prior),
@@ -61,7 +61,7 @@ def stage_calls(pixels: Pixels, model: Model, network: Backend, quality: float) 
         partial(coding.decode, coded, prior),
         partial(rounding.dequantize, symbols, model),
         partial(encoding.decode, latents, network),
-        partial(formats.write, pixels, "png"),
+        partial(writers.write, pixels, "png"),
     )
     return dict(zip((*FORWARD, *BACKWARD), calls, strict=True))
 

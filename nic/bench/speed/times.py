@@ -20,7 +20,7 @@ from nic.bench.speed.published import PUBLISHED
 from nic.bench.speed.timing import Timing, sample, sample_in_turn
 from nic.errors import ModelError, NicError, UsageError
 from nic.models import zoo
-from nic.picture.formats import Pixels
+from nic.picture.pixels import Pixels
 from nic.transform import backends as backends
 
 Row = dict[str, Any]

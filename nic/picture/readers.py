@@ -1,0 +1,192 @@
+"""Picture files to pixels, through Pillow.
+
+What the codec does not hold (more than 8 bits, CMYK, further frames) is converted or left out
+with a note.
+"""
+
+import io
+import logging
+import re
+import struct
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError, NicError, UsageError
+from nic.models.quiet import native_stderr_closed
+from nic.picture import metadata, pam, png
+from nic.picture.formats import READERS
+from nic.picture.limits import ANY, Limit, Work
+from nic.picture.metadata import Keep
+from nic.picture.pixels import Picture, Pixels, simplified
+
+log = logging.getLogger("nic")
+
+# What Pillow's readers raise for damaged files, beside their own errors.
+DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
+          AssertionError, AttributeError, struct.error)  # fmt: skip
+# PGM and PPM: kind, width, height and maximum, separated by white space and comments.
+_GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
+PNM = re.compile(rb"P([2356])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
+BITS_PER_SAMPLE = 258  # tag of TIFF
+DEEP_PNG = b"\x89PNG\x10"  # signature and bits per sample; Pillow reads 16-bit colour as 8
+DEEP_GREY_ALPHA = DEEP_PNG + b"\4"  # ... and grey with alpha as colour
+
+
+def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
+    """Decode a picture file, whatever its format, upright (EXIF applied) and in 8 bits.
+
+    Args: keep: which metadata to keep.
+    Returns: grey pictures as grey, and alpha only where it is not opaque everywhere.
+    Raises: CorruptError when it is not a sound picture, UsageError when its samples cannot be
+        coded, NicError when it is larger than ``limit``.
+    """
+    if not data:
+        raise CorruptError("the input is empty")
+    if data.startswith(b"\x89NIC"):
+        raise UsageError("this is a nic stream already; decode it with nic-decode")
+    if data.startswith(pam.MAGIC):
+        return Picture.of_samples(pam.read(data, limit))
+    with _no_warnings():
+        image = opened(data)
+        width, height = image.size
+        limit.check(width, height, Work.PICTURE)
+        with _damage(), native_stderr_closed():  # libtiff speaks for itself
+            if image.format == "PNG":  # decoding does not look at checksums
+                type(image)(io.BytesIO(data)).verify()
+            image.load()
+            if image.format == "PNG":
+                png.check_rows(data, image)
+        return _picture(image, data, keep)
+
+
+def of_image(image: Any, keep: Keep = "all") -> Picture:
+    """The picture of an image that Pillow holds, as ``read`` gives that of a file.
+
+    Raises: UsageError when its samples cannot be coded.
+    """
+    with _no_warnings():
+        return _picture(image.copy() if image.info.get("transparency") else image, b"", keep)
+
+
+def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
+    """The picture of an image that Pillow has loaded, from these bytes if from a file."""
+    with _damage():
+        several = image.format != "MPO" and getattr(image, "is_animated", False)
+        found, turn = metadata.of_file(image)
+        pixels, alpha = _planes(image, data)
+    if several:
+        log.warning("note: only the first of several frames is coded")
+    if image.mode == "CMYK":
+        log.warning("note: CMYK is converted to RGB")
+        found = replace(found, icc=b"")
+    alpha = simplified(alpha)
+    turned = None if alpha is None else _turned(alpha, turn)
+    return Picture(_turned(pixels, turn), turned, found.only(keep))
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """Make one error of all that Pillow raises for a damaged file."""
+    try:
+        yield
+    except NicError:
+        raise
+    except DAMAGE as error:
+        raise CorruptError(f"the picture is damaged: {error}") from error
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Hold Pillow's warnings back, of damage and of size: our errors say it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+def opened(data: bytes) -> Any:
+    """The image of a file, opened by Pillow and not loaded.
+
+    ``PIL.Image.open`` has a limit of pixels that is one for the whole process. Ours is the
+    caller's, so Pillow's plugins are asked here. Raises: CorruptError.
+    """
+    image = _of_plugins(data)
+    if image is None:
+        raise CorruptError("this is not a picture that can be read")
+    if image.format not in READERS:
+        raise CorruptError(f"pictures of format {image.format} are not read")
+    return image
+
+
+def _of_plugins(data: bytes) -> Any:
+    """The image that the first plugin makes of a file; None when none takes it."""
+    from PIL import Image
+
+    tried: set[str] = set()
+    for load in (Image.preinit, Image.init):  # the few of common formats first, then all
+        load()
+        for name in [name for name in Image.ID if name not in tried]:
+            tried.add(name)
+            factory, accepts = Image.OPEN[name]
+            with suppress(*DAMAGE), native_stderr_closed():  # of another format, or damaged
+                if accepts is None or accepts(data[:16]) is True:
+                    return factory(io.BytesIO(data), "")
+    return None
+
+
+def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
+    """Pixels of 8 bits, and alpha, of a picture that Pillow has loaded."""
+    bits = _bits(image, data)
+    if image.mode == "F":
+        raise UsageError("the picture has floating-point samples; convert it to 8 bits first")
+    if image.mode == "LAB":
+        raise UsageError("the picture is in CIELAB; convert it to RGB first")
+    if bits > 8:
+        log.warning("note: %d bits per sample are coded as 8", bits)
+    key = image.info.get("transparency")
+    if image.mode.startswith("I"):  # Pillow has grey alone in more than 8 bits
+        values = np.asarray(image)
+        alpha = None if key is None else np.where(values == key, 0, 255).astype(np.uint8)
+        return _eight_bit(values, (1 << bits) - 1), alpha
+    if bits == 16 and isinstance(key, tuple):  # Pillow has the high bytes of the samples
+        image.info["transparency"] = tuple(value >> 8 for value in key)
+    grey = image.mode in ("1", "L", "LA", "La") or data[:4] + data[24:26] == DEEP_GREY_ALPHA
+    if not image.has_transparency_data:
+        return np.array(image.convert("L" if grey else "RGB"), np.uint8), None
+    rgba = np.array((image.convert("LA") if grey else image).convert("RGBA"), np.uint8)
+    pixels = rgba[..., 0] if grey else rgba[..., :3]
+    return np.ascontiguousarray(pixels), np.ascontiguousarray(rgba[..., 3])
+
+
+def _bits(image: Any, data: bytes) -> int:
+    """Bits per sample in the file."""
+    if image.format == "TIFF":
+        return int(max(image.tag_v2.get(BITS_PER_SAMPLE, (1,))))
+    if data[:4] + data[24:25] == DEEP_PNG:
+        return 16
+    pnm = PNM.match(data)
+    return 16 if image.mode.startswith("I") or (pnm and int(pnm[4]) > 255) else 8
+
+
+def _eight_bit(values: NDArray[np.generic], most: int) -> Pixels:
+    return np.asarray(np.clip(values, 0, most) * (255 / most) + 0.5, np.uint8)
+
+
+def _turned(plane: Pixels, orientation: int) -> Pixels:
+    """A plane (H, W[, C]) as it is to be seen, given the orientation that EXIF says it has."""
+    if orientation in (3, 4, 7):
+        plane = plane[::-1]
+    if orientation in (2, 3, 7):
+        plane = plane[:, ::-1]
+    if orientation in (5, 6, 7, 8):
+        plane = plane.swapaxes(0, 1)
+    if orientation == 6:
+        plane = plane[:, ::-1]
+    if orientation == 8:
+        plane = plane[::-1]
+    return np.ascontiguousarray(plane)

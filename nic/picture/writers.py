@@ -1,0 +1,48 @@
+"""Pixels to picture files, through imageio and Pillow."""
+
+import logging
+from dataclasses import replace
+
+from nic.errors import UsageError
+from nic.picture import metadata, pam
+from nic.picture.formats import FORMATS, WITH_ALPHA
+from nic.picture.pixels import Picture, Pixels, flattened
+
+log = logging.getLogger("nic")
+
+EXTENSIONS = {"pgm": ".ppm"}  # by which imageio chooses a writer
+COLOUR_PGM = "a PGM holds grey pictures alone and this one has colour; write a PPM"
+
+
+def write(picture: Picture | Pixels, name: str) -> bytes:
+    """Encode a picture as a file of format ``name`` (a key of FORMATS).
+
+    Alpha that it cannot hold is flattened over white, and metadata is left out, with a note.
+    Raises: UsageError for a colour picture as PGM.
+    """
+    import imageio.v3 as iio
+
+    from nic.format.channels import npy
+
+    picture = picture if isinstance(picture, Picture) else Picture(picture)
+    if name == "pgm" and picture.pixels.ndim == 3:
+        raise UsageError(COLOUR_PGM)
+    if name not in WITH_ALPHA:
+        note_alpha(picture, name)
+        picture = replace(picture, pixels=flattened(picture), alpha=None)
+    samples = picture.samples
+    settings = metadata.settings(picture.metadata, name)
+    if name in ("pam", "npy"):
+        return pam.write(samples) if name == "pam" else npy(samples)
+    if name == "tiff":
+        settings = metadata.tiff_settings(settings)
+    settings = FORMATS[name] | settings
+    extension = EXTENSIONS.get(name, f".{name}")
+    return bytes(iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings))
+
+
+def note_alpha(picture: Picture, name: str) -> bool:
+    """Say that format ``name`` cannot hold alpha, if there is any; whether there is."""
+    if picture.alpha is not None:
+        log.warning("note: %s cannot hold transparency, which is flattened over white", name)
+    return picture.alpha is not None
