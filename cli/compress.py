@@ -67,13 +67,12 @@ def main(
       nic compress --refine 200 a.png
       nic compress < a.png | ssh host 'cat > a.nic'
     """
-    from nic.search.target import Kind, Target
+    from nic.search.target import target_of
 
-    wanted: dict[Kind, float | None] = {"bpp": target_bpp, "size": target_size, "psnr": target_psnr}
-    targets = [Target(kind, value) for kind, value in wanted.items() if value is not None]
-    if len(targets) + (quality is not None) > 1:
-        raise UsageError("-q and the targets exclude each other; give one of them")
-    if strict and not targets:
+    target = target_of(target_bpp, target_size, target_psnr)
+    if target is not None and quality is not None:
+        raise UsageError("give -q or a target, not both")
+    if strict and target is None:
         raise UsageError("--strict needs a target")
     encoding = Encoding(
         quality=quality,
@@ -81,7 +80,7 @@ def main(
         alpha_quality=alpha_quality,
         refinement=refinement,
         metadata=metadata,
-        target=targets[0] if targets else None,
+        target=target,
         strict=strict,
     )
     how = Compress(Settings(**network), encoding, force, keep)

@@ -1,12 +1,16 @@
 """nic latents: pictures as the latents that a vision network can work on."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from nic.cli.common import options
 from nic.cli.common.command import about, command
 from nic.cli.common.files import reading, writing
-from nic.format.records import MAGIC, Record, read_records
+from nic.format.records import MAGIC
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @command("latents", epilog="See also: nic-extract(1), nic-encode(1), nic-decode(1), nic(1).")
@@ -30,22 +34,21 @@ def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any
     """
     from nic.cli.common.arrays import array_writer
     from nic.codec import Codec
-    from nic.format.channels import latents
+    from nic.picture.readers import read
+    from nic.picture.rows import of_picture
 
     codec = Codec(**network)
 
-    def records(source: BinaryIO) -> Iterator[Record]:
-        from nic.picture import readers
-
+    def arrays(source: BinaryIO) -> "Iterator[NDArray[np.float32]]":
         start = source.read(len(MAGIC))
         if start.startswith(MAGIC[:4]):
-            yield from read_records(source, start)
-        else:
-            yield codec.encode(readers.read(start + source.read(), codec.limit))
+            return codec.latents_of_stream(source, start)
+        picture = read(start + source.read(), codec.limit)
+        return iter([codec.latents_of(of_picture(picture))])
 
     with writing(output, force) as out:
         write = array_writer(out, output)
         for path in files or ("-",):
             with about(path), reading(path) as source:
-                for record in records(source):
-                    write(latents(codec.to_latents(record)))
+                for array in arrays(source):
+                    write(array)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-# Window and exponents as in nic.metrics (Wang, Simoncelli and Bovik, Asilomar 2003).
+# Window and exponents as in nic.picture.metrics (Wang, Simoncelli and Bovik, Asilomar 2003).
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -56,8 +56,8 @@ def _blur(x: keras.KerasTensor) -> keras.KerasTensor:
     taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
     taps = (taps / taps.sum()).astype("float32")
     depth = x.shape[-1]
-    # In nic.metrics, as in the literature, windows end at the border, whose pixels so count for
-    # a hundredth of those inside; a network trained that way lets a rim of them decay.
+    # In nic.picture.metrics windows end at the border, as in the literature. Its pixels so count
+    # for a hundredth of those inside; a network trained that way lets a rim of them decay.
     border = [WINDOW // 2] * 2
     x = ops.pad(x, [[0, 0], border, border, [0, 0]], mode="reflect")
     down = np.tile(taps[:, None, None, None], (1, 1, depth, 1))

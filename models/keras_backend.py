@@ -33,24 +33,14 @@ class KerasBackend:
     """
 
     def __init__(self, model: Model, device: str, cores: int | None = None) -> None:
-        if importlib.util.find_spec("keras") is None:
-            raise ModelError("Keras is not installed: pip install 'nic-codec[keras]'")
         if cores is not None:
             for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
                 os.environ.setdefault(variable, str(cores))
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with native_stderr_closed():
-            import keras
-
-            from nic.models.training.export import load_networks
-
-            devices = _devices(keras)  # which starts the framework
-
-        self._keras = keras
+        self._keras, devices = _keras()
         self._model = model
         self._device = self._place(device, devices)
-        with keras.device(self._device):
-            self._analysis, self._synthesis = load_networks(model)
+        with self._keras.device(self._device):
+            self._analysis, self._synthesis = keras_networks(model)
         self._refiners: dict[tuple[int, ...], Any] = {}  # by the shape of a window's latents
 
     @staticmethod
@@ -93,6 +83,28 @@ class KerasBackend:
         with self._keras.device(self._device):
             out: Floats = self._keras.ops.convert_to_numpy(network(x[None]))[0]
         return out
+
+
+def keras_networks(model: Model) -> tuple[Any, Any]:
+    """The analysis and the synthesis transform of a model, as Keras models.
+
+    Raises: ModelError when Keras or the model's weights are not installed.
+    """
+    _keras()
+    from nic.models.load import load_networks
+
+    return load_networks(model)
+
+
+def _keras() -> tuple[Any, list[str]]:
+    """Keras, its framework started, and the devices that it has. Raises ModelError."""
+    if importlib.util.find_spec("keras") is None:
+        raise ModelError("Keras is not installed: pip install 'nic-codec[keras]'")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with native_stderr_closed():
+        import keras
+
+        return keras, _devices(keras)  # which starts the framework
 
 
 def _devices(keras: Any) -> list[str]:

@@ -1,3 +1,207 @@
-"""nic: a learned image codec made of composable Unix tools."""
+"""nic: a learned image codec made of composable Unix tools, and as a library.
+
+::
+
+    import nic
+
+    data = nic.compress("photo.png", quality=50)  # or an array, a Pillow image, bytes
+    pixels = nic.decompress(data)                 # uint8 (H, W[, 2..4])
+
+These functions give the same bytes and pixels as the programs. ``import nic`` loads nothing
+else; each function loads what it needs, and keeps models and networks for the next call.
+``import nic.pillow`` registers the format with Pillow.
+"""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypeVar, overload
+
+from nic.errors import NicError
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from nic.picture.metadata import Keep
+    from nic.picture.pixels import Picture
+
+    Pixels: TypeAlias = NDArray[np.uint8]
+    Source: TypeAlias = Pixels | Picture | Image | str | os.PathLike[str] | bytes
+    Stream: TypeAlias = str | os.PathLike[str] | bytes
 
 __version__ = "0.1.0"
+__all__ = ["NicError", "compress", "decompress", "info", "latents", "networks"]
+
+T = TypeVar("T")
+
+log = logging.getLogger("nic")
+
+
+def compress(
+    picture: "Source",
+    *,
+    quality: float | None = None,
+    channels: int | None = None,
+    alpha_quality: float | None = None,
+    metadata: "Keep" = "all",
+    refine: int = 0,
+    target_bpp: float | None = None,
+    target_size: float | None = None,
+    target_psnr: float | None = None,
+    strict: bool = False,
+    **settings: Any,
+) -> bytes:
+    """Compress one picture, as ``nic compress`` does.
+
+    Args:
+        picture: uint8 array (H, W), (H, W, 3), or with alpha last (H, W, 2) or (H, W, 4); a
+            ``nic.picture.pixels.Picture``; a Pillow image; the path or the bytes of a picture file.
+        quality: 1..100; None for the model's default.
+        channels: how many leading latent channels are coded; None for all.
+        alpha_quality: 1..100; None codes transparency exactly.
+        metadata: what is stored of ICC profile, EXIF and XMP: ``all``, ``icc`` or ``none``.
+        refine: steps of a search for better latents; needs Keras.
+        target_bpp, target_size, target_psnr: bits per pixel, bytes or dB to reach, in place of
+            a quality; one of them.
+        strict: a target that no quality reaches is an error; otherwise it is logged.
+        settings: fields of ``nic.settings.Settings``: model, tune, backend, device, threads,
+            max_pixels and others.
+    Returns: a whole .nic file.
+    Raises: a child of ``NicError``: UsageError for arguments, CorruptError for a damaged picture
+        file, ModelError for a missing model. OSError when a file cannot be read.
+    """
+    import io
+
+    from nic.codec import shared
+    from nic.errors import UsageError
+    from nic.format.records import write_record
+    from nic.picture.sources import rows_of
+    from nic.search.target import target_of
+    from nic.settings import Encoding, Settings
+
+    target = target_of(target_bpp, target_size, target_psnr)
+    if target is not None and quality is not None:
+        raise UsageError("give a quality or a target, not both")
+    codec = shared(Settings(**settings))
+    how = Encoding(quality, channels, None, alpha_quality, refine, metadata, target, strict)
+    out = io.BytesIO()
+    with rows_of(picture, codec.settings.strip_pixels, codec.limit, metadata) as rows:
+        for record in codec.compress(rows, how):
+            write_record(out, record)
+    return out.getvalue()
+
+
+@overload
+def decompress(data: "Stream", *, full: Literal[False] = False, **options: Any) -> "Pixels": ...
+@overload
+def decompress(data: "Stream", *, full: Literal[True], **options: Any) -> "Picture": ...
+def decompress(
+    data: "Stream",
+    *,
+    full: bool = False,
+    channels: Sequence[int] | None = None,
+    tolerate: bool = False,
+    metadata: "Keep" = "all",
+    **settings: Any,
+) -> "Pixels | Picture":
+    """Decompress one picture, as ``nic decompress`` does.
+
+    Args:
+        data: the bytes or the path of a .nic file, or of any stage before it.
+        full: return the picture with alpha and metadata apart.
+        channels: the latent channels to decode, such as ``range(16)``; None for all.
+        tolerate: decode what is intact of a damaged file; what is lost is logged.
+        metadata: what is kept of ICC profile, EXIF and XMP: ``all``, ``icc`` or ``none``.
+        settings: fields of ``nic.settings.Settings``: backend, device, threads and others.
+    Returns: uint8 (H, W) or (H, W, 3), and with alpha last (H, W, 2) or (H, W, 4); or a
+        ``nic.picture.pixels.Picture`` with the fields pixels, alpha and metadata.
+    Raises: a child of ``NicError``: CorruptError for damaged data, UsageError when there is more
+        than one picture, ModelError for a missing model. OSError when a file cannot be read.
+    """
+    from nic.codec import shared
+    from nic.format.salvage import Report
+    from nic.picture.rows import joined
+    from nic.settings import Decoding, Settings
+
+    chosen = None if channels is None else tuple(sorted(set(channels)))
+    report = Report()
+    with _opened(data) as source:
+        codec = shared(Settings(**settings))
+        pictures = codec.decode_stream(source, Decoding(chosen, tolerate, metadata), report)
+        picture = _only(joined([strip for _, strip in strips]) for strips in pictures)
+    for line in report.lines:
+        log.warning("note: %s", line)
+    return picture if full else picture.samples
+
+
+def info(data: "Stream") -> list[dict[str, Any]]:
+    """What ``nic info --json`` tells of each record; loads neither model nor network.
+
+    Args: data: the bytes or the path of a .nic file, or of any stage before it.
+    Raises: CorruptError for damaged data, OSError when a file cannot be read.
+    """
+    from nic.format.describe import describe
+    from nic.format.records import read_records
+
+    with _opened(data) as source:
+        return [describe(record) for record in read_records(source)]
+
+
+def latents(picture: "Source", **settings: Any) -> "NDArray[np.float32]":
+    """The latents of a picture, as ``nic latents`` writes them.
+
+    Args: picture: as for ``compress``; those of a .nic file are dequantized, without a network.
+    Returns: float32 (h, w, C), h and w an eighth of the sides, rounded up.
+    Raises: as ``compress`` and ``decompress``.
+    """
+    import io
+
+    from nic.codec import shared
+    from nic.format.records import MAGIC
+    from nic.picture.sources import rows_of
+    from nic.settings import Settings
+
+    codec = shared(Settings(**settings))
+    if isinstance(picture, (str, os.PathLike)):
+        with open(picture, "rb") as file:
+            picture = file.read()
+    if isinstance(picture, bytes) and picture.startswith(MAGIC):
+        return _only(codec.latents_of_stream(io.BytesIO(picture)))
+    with rows_of(picture, codec.settings.strip_pixels, codec.limit) as rows:
+        return codec.latents_of(rows)
+
+
+def networks(model: str = "light") -> "tuple[keras.Model, keras.Model]":
+    """The analysis and the synthesis transform of an installed model, as Keras models.
+
+    Args: model: a name that ``nic models`` shows.
+    Returns: analysis: pictures (B, H, W, 3) in [0, 1], sides multiples of 8, to latents
+        (B, H/8, W/8, C); synthesis: the inverse, not clipped.
+    Raises: ModelError when the model or Keras is not installed.
+    """
+    from nic.models import zoo
+    from nic.models.keras_backend import keras_networks
+
+    return keras_networks(zoo.by_name(model))
+
+
+def _only(found: Iterator[T]) -> T:
+    """The one item that there should be. Raises UsageError when there are more."""
+    from nic.errors import UsageError
+
+    item = next(found)
+    if next(found, None) is not None:
+        raise UsageError("holds more than one picture")
+    return item
+
+
+def _opened(data: "Stream") -> BinaryIO:
+    """A stream of bytes, or of the file at a path."""
+    import io
+
+    if isinstance(data, (str, os.PathLike)):
+        return open(data, "rb")
+    return io.BytesIO(data)

@@ -27,8 +27,8 @@ class Loader:
         if self._chosen is None:
             self._chosen = zoo.by_choice(self._settings.model, self._settings.tune)
         model, usual = self._chosen
-        channels = channels or usual
-        if channels is not None and channels > model.channels:
+        channels = usual if channels is None else channels
+        if channels is not None and not 1 <= channels <= model.channels:
             raise UsageError(f"{channels} channels asked of {model.channels}")
         self._models.setdefault(model.id, model)
         return model, channels

@@ -21,7 +21,7 @@ from nic.codec import Codec
 from nic.models import cards, dcn, zoo
 from nic.models import networks as light
 from nic.models.config import config_of
-from nic.models.training.export import load_networks
+from nic.models.load import load_networks
 
 
 def networks(model: zoo.Model) -> dict[str, dict[str, Any]]:

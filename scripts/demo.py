@@ -13,8 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from nic import metrics
-from nic.picture import pixels, readers
+from nic.picture import metrics, pixels, readers
 
 OUT = Path("demo-output")
 STAGES = (  # program, its input, its output

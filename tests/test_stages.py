@@ -12,8 +12,8 @@ from nic.codec import Codec
 from nic.errors import ModelError, UsageError
 from nic.format.header import MAX_SIDE, Colour
 from nic.format.records import Stage, size
-from nic.metrics import psnr
 from nic.picture import readers
+from nic.picture.metrics import psnr
 
 LATER = (Stage.SYMBOLS, Stage.CODED, Stage.PACKED)
 

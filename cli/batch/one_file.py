@@ -2,16 +2,11 @@
 
 import os
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nic.cli.common.files import reading, refuse, writing
 from nic.errors import UsageError
 from nic.settings import Decoding, Encoding, Settings
-
-if TYPE_CHECKING:
-    from nic.codec import Codec
 
 
 @dataclass(frozen=True)
@@ -35,20 +30,13 @@ class Decompress:
     keep: bool = True
 
 
-@cache
-def codec(settings: Settings) -> "Codec":
-    """The codec of this process, its models and networks loaded once."""
-    from nic.codec import Codec
-
-    return Codec(settings)
-
-
 def compress(source: str, target: str | None, how: Compress) -> None:
     """Compress one picture file; a target of None is stdout."""
+    from nic.codec import shared
     from nic.format.records import write_record
     from nic.picture.rows import open_picture
 
-    run = codec(how.settings)
+    run = shared(how.settings)
     _refuse(source, target, how.force)  # before the work, which is for nothing then
     with reading(source) as file:
         keep = how.encoding.metadata
@@ -61,10 +49,11 @@ def compress(source: str, target: str | None, how: Compress) -> None:
 
 def decompress(source: str, target: str | None, how: Decompress) -> None:
     """Decompress one file; a target of None is stdout, which takes any number of pictures."""
+    from nic.codec import shared
     from nic.format.salvage import Report
     from nic.picture import formats, rows
 
-    run, report = codec(how.settings), Report()
+    run, report = shared(how.settings), Report()
     named = target is not None and target != "-"
     name = how.picture_format or formats.format_of(target)
     _refuse(source, target, how.force)

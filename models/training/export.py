@@ -1,4 +1,4 @@
-"""Freeze a trained model family into a folder of the zoo, and load it back into Keras."""
+"""Freeze a trained model family into a folder of the zoo."""
 
 import hashlib
 import json
@@ -9,11 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from nic.models import dcn, networks
-from nic.models.config import TransformConfig
+from nic.models import dcn
 from nic.models.tables import Prior
 from nic.models.training.rate_distortion import CODEBOOK, RateDistortion
-from nic.models.zoo import Model
 
 DEFAULT_QUALITY = 50
 FILES = ("analysis.tflite", "synthesis.tflite", "weights.npz", "prior.npz")
@@ -93,22 +91,3 @@ def _write(definition: dict[str, Any], folder: Path) -> None:
     digests = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in present}
     text = json.dumps({**definition, "files": digests})
     (folder / "model.json").write_text(text + "\n", encoding="utf-8")
-
-
-def _built(model: Model) -> dict[str, keras.Model]:
-    """Both transforms with random weights."""
-    if model.is_reference:
-        latents = model.channels
-        return {"analysis": dcn.analysis(latents), "synthesis": dcn.synthesis(latents)}
-    config = TransformConfig.from_table(model.definition["transform"])
-    return {"analysis": networks.analysis(config), "synthesis": networks.synthesis(config)}
-
-
-def load_networks(model: Model) -> tuple[keras.Model, keras.Model]:
-    """The analysis and synthesis transforms of an installed model. Raises ModelError."""
-    both = _built(model)
-    with np.load(model.file("weights.npz")) as weights:
-        for name, network in both.items():
-            for variable in network.weights:
-                variable.assign(weights[f"{name}/{variable.path}"])
-    return both["analysis"], both["synthesis"]

@@ -7,7 +7,7 @@ a pipe; a picture of any other format is decoded whole, and then cut.
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from nic.picture.readers import PNM
 from nic.picture.writers import COLOUR_PGM
 
 Pixels = NDArray[np.uint8]
+T = TypeVar("T")
 MAX_HEADER = 1024  # bytes, comments included
 PIECE = 1 << 24  # bytes per read
 
@@ -110,13 +111,11 @@ def _read(source: BinaryIO, size: int) -> bytes:
     return b"".join(parts)
 
 
-def pictures(
-    parts: Iterable[tuple[Header, Picture]],
-) -> Iterator[Iterator[tuple[Header, Picture]]]:
-    """The strips, or the one part, of each picture in turn."""
+def by_picture(parts: Iterable[tuple[Header, T]]) -> Iterator[Iterator[tuple[Header, T]]]:
+    """What belongs to the strips, or to the one record, of each picture in turn."""
     number = 0
 
-    def of(part: tuple[Header, Picture]) -> int:
+    def of(part: tuple[Header, T]) -> int:
         nonlocal number
         number += part[0].strip is None or part[0].strip[0] == 0
         return number
@@ -139,7 +138,7 @@ def write(
     strips = chain([first], (part for _, part in parts))
     if name not in ("ppm", "pgm"):
         limit.check(header.width, header.strip[1], Work.PICTURE)
-        out.write(writers.write(_joined(list(strips)), name))
+        out.write(writers.write(joined(list(strips)), name))
         return
     if name == "pgm" and first.pixels.ndim == 3:
         raise UsageError(COLOUR_PGM)
@@ -150,7 +149,7 @@ def write(
         out.write(np.ascontiguousarray(pixels.flattened(strip)).data)
 
 
-def _joined(strips: list[Picture]) -> Picture:
+def joined(strips: list[Picture]) -> Picture:
     """The picture of its strips, with the metadata of the first; what has no alpha is opaque."""
     pixels = np.concatenate([strip.pixels for strip in strips])
     if all(strip.alpha is None for strip in strips):

@@ -52,9 +52,10 @@ def quantize(
         channels: how many leading channels to keep; by default what the record asks for.
     Raises: UsageError when an argument is out of range or the latents are not finite.
     """
-    quality = quality or record.header.quality or model.default_quality
+    if quality is None:
+        quality = record.header.quality or model.default_quality
     quality = round(quality, 2)  # what a packed header holds: the decoder must see the same
-    channels = channels or record.header.channels
+    channels = record.header.channels if channels is None else channels
     if not 1 <= quality <= 100:
         raise UsageError(f"quality {quality:g} is not in 1..100")
     if not 1 <= channels <= record.header.latent_channels:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
-from nic import metrics
-from nic.errors import NicError
+from nic.errors import NicError, UsageError
 from nic.format import records
 from nic.format.header import Header
 from nic.format.records import Record, Stage
+from nic.picture import metrics
 from nic.picture.pixels import Picture
 from nic.picture.rows import Rows
 from nic.search.kept import KeptPixels, KeptRecords
@@ -61,6 +61,17 @@ class Target:
     def goal(self, pixels: int) -> float:
         """Bytes, or dB, for a picture of so many pixels."""
         return self.value * pixels / 8 if self.kind == "bpp" else self.value
+
+
+def target_of(bpp: float | None, size: float | None, psnr: float | None) -> Target | None:
+    """The one target that is given; None without any. Raises UsageError."""
+    wanted: dict[Kind, float | None] = {"bpp": bpp, "size": size, "psnr": psnr}
+    given = [Target(kind, value) for kind, value in wanted.items() if value is not None]
+    if len(given) > 1:
+        raise UsageError("give one target")
+    if any(not 0 < target.value < math.inf for target in given):
+        raise UsageError("a target is a finite number above 0")
+    return given[0] if given else None
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from PIL import Image
 from places import SHARED
 from programs import program
 
-from nic import metrics
 from nic.bench.codecs import nic_coder
 from nic.bench.quality import peers
 from nic.bench.speed import material
+from nic.picture import metrics
 
 SIDE = 192
 NEEDS = {"bpg": "pillow_heif", "jpegxl": "imagecodecs"}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nic import metrics
 from nic.bench import pictures
 from nic.bench.codecs import nic_coder
 from nic.bench.quality import peers, perceptual, rates, summary
 from nic.bench.report import plot, tables
 from nic.errors import CorruptError, NicError, UsageError
+from nic.picture import metrics
 
 LEVELS = (20.0, 60.0, 100.0)
 TIMES = ("encode", "decode")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from nic.metrics import ms_ssim, psnr, ssim
+from nic.picture.metrics import ms_ssim, psnr, ssim
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from nic.codec import Codec
 from nic.errors import CorruptError, UsageError, VersionError
 from nic.format.channels import select, truncate
 from nic.format.records import Chunk, Stage, size
-from nic.metrics import psnr
 from nic.picture import alpha as alphas
+from nic.picture.metrics import psnr
 from nic.picture.pixels import Picture
 from nic.picture.readers import read
 from nic.picture.rows import of_picture

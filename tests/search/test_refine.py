@@ -10,11 +10,10 @@ from PIL import Image
 from programs import assert_fails, invoke, run
 from records import from_bytes, planes, to_bytes
 
-from nic import metrics
 from nic.codec import Codec
 from nic.format.records import Stage
 from nic.models import zoo
-from nic.picture import readers, rows
+from nic.picture import metrics, readers, rows
 from nic.search import refine
 from nic.transform.strips import Strip
 

@@ -10,9 +10,9 @@ from PIL import Image
 from programs import assert_fails, invoke
 from records import from_bytes
 
-from nic import metrics
 from nic.format import records
 from nic.format.records import Stage
+from nic.picture import metrics
 from nic.search.target import PROBES, Found, Target, search
 
 

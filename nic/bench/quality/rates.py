@@ -16,11 +16,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nic import metrics
 from nic.bench import machine, pictures
 from nic.bench.codecs import QUALITIES, Coder, nic_coder
 from nic.bench.quality import peers, perceptual, summary, workers
 from nic.errors import NicError
+from nic.picture import metrics
 from nic.picture.pixels import Pixels
 
 log = logging.getLogger("nic")

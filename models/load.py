@@ -1,0 +1,27 @@
+"""An installed model's transforms as Keras models."""
+
+import keras
+import numpy as np
+
+from nic.models import dcn, networks
+from nic.models.config import TransformConfig
+from nic.models.zoo import Model
+
+
+def _built(model: Model) -> dict[str, keras.Model]:
+    """Both transforms with random weights."""
+    if model.is_reference:
+        latents = model.channels
+        return {"analysis": dcn.analysis(latents), "synthesis": dcn.synthesis(latents)}
+    config = TransformConfig.from_table(model.definition["transform"])
+    return {"analysis": networks.analysis(config), "synthesis": networks.synthesis(config)}
+
+
+def load_networks(model: Model) -> tuple[keras.Model, keras.Model]:
+    """The analysis and synthesis transforms of an installed model. Raises ModelError."""
+    both = _built(model)
+    with np.load(model.file("weights.npz")) as weights:
+        for name, network in both.items():
+            for variable in network.weights:
+                variable.assign(weights[f"{name}/{variable.path}"])
+    return both["analysis"], both["synthesis"]

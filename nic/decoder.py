@@ -1,0 +1,149 @@
+"""The way back: records of any stage to symbols, latents and pictures."""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.entropy import coding
+from nic.errors import UsageError
+from nic.format import pack
+from nic.format.channels import latents, select
+from nic.format.damage import Damage
+from nic.format.header import Header
+from nic.format.records import Record, Stage, read_records
+from nic.format.salvage import Report, read_intact
+from nic.loader import Loader
+from nic.picture import alpha as alphas
+from nic.picture import metadata
+from nic.picture.limits import MAX_LATENT, Limit, Work
+from nic.picture.pixels import Picture, Pixels
+from nic.picture.rows import by_picture
+from nic.quantize import excess, rounding
+from nic.settings import Decoding, Settings
+from nic.transform import backends, encoding, strips
+
+
+class Decoder:
+    """The stages of decoding, with the models and networks that they need."""
+
+    settings: Settings
+    limit: Limit
+    loader: Loader
+
+    def checked_rest(self, record: Record) -> Record:
+        """The record. Raises CorruptError when what is beside its channels is damaged.
+
+        Chunk A, chunk X and metadata; loads no network.
+        """
+        metadata.from_chunks(record.extra)
+        h, w, _ = record.header.latent_shape
+        deque(excess.channels(record.excess, h * w), maxlen=0)
+        if record.alpha:
+            found = alphas.parse(record.alpha, record.header.width, record.header.height)
+            if isinstance(found, Record):
+                self.to_symbols(found)
+        return record
+
+    def decode(self, record: Record) -> Picture:
+        """A record of any stage back to a picture."""
+        self._check_size(record, Work.PICTURE)
+        model = self.loader.model(record.header)
+        pixels = encoding.decode(self.to_latents(record), self.loader.transform(model))
+        return Picture(pixels, self.decode_alpha(record), metadata.from_chunks(record.extra))
+
+    def decode_alpha(self, record: Record) -> Pixels | None:
+        """The alpha plane (H, W) of a record of any stage, None if it has none.
+
+        Raises: CorruptError, and VersionError for a coding of it that is not known.
+        """
+        if not record.alpha:
+            return None
+        found = alphas.parse(record.alpha, record.header.width, record.header.height)
+        return self.decode(found).pixels if isinstance(found, Record) else found
+
+    def decode_stream(
+        self, source: BinaryIO, options: Decoding | None = None, report: Report | None = None
+    ) -> Iterator[Iterator[tuple[Header, Picture]]]:
+        """The pictures of a stream, of records of any stage, each as its strips from top to bottom.
+
+        Args: report: takes what is damaged, where ``options`` tolerate it.
+        Raises: as ``nic.format.records.read_records`` and ``decode_strips``.
+        """
+        options = options or Decoding()
+        if options.tolerate:
+            records = read_intact(source, self, report or Report())
+        else:
+            records = read_records(source)
+        if options.channels is not None:
+            records = map(partial(select, channels=options.channels), records)
+        strips_of_all = (
+            (header, replace(strip, metadata=strip.metadata.only(options.metadata)))
+            for header, strip in self.decode_strips(records)
+        )
+        yield from by_picture(strips_of_all)
+
+    def latents_of_stream(
+        self, source: BinaryIO, start: bytes = b""
+    ) -> Iterator[NDArray[np.float32]]:
+        """The latents of each picture of a stream, float32 (h, w, C), without a network.
+
+        Args: start: what has been read of the stream already, see ``read_records``.
+        """
+        found = (self.to_latents(record) for record in read_records(source, start))
+        for parts in by_picture((record.header, latents(record)) for record in found):
+            yield np.concatenate([part for _, part in parts])
+
+    def decode_strips(self, records: Iterable[Record]) -> Iterator[tuple[Header, Picture]]:
+        """Records, of any stage, of whole pictures or of strips of some: header and picture.
+
+        Raises: CorruptError when the strips of a picture do not follow each other.
+        """
+        rest: deque[tuple[Pixels | None, metadata.Metadata]] = deque()  # of those not given yet
+
+        def dequantized() -> Iterator[tuple[Header, NDArray[np.float32]]]:
+            for record in records:
+                self._check_size(record, Work.PICTURE)
+                rest.append((self.decode_alpha(record), metadata.from_chunks(record.extra)))
+                found = self.to_latents(record)
+                yield found.header, latents(found)
+
+        def transform(header: Header) -> backends.Backend:
+            return self.loader.transform(self.loader.model(header))
+
+        for header, pixels in strips.assemble(dequantized(), transform):
+            yield header, Picture(pixels, *rest.popleft())
+
+    def to_latents(self, record: Record) -> Record:
+        """Undo packing, entropy coding and quantization, without a network."""
+        self._check_size(record, Work.LATENTS)
+        if record.stage == Stage.LATENTS:
+            if not (np.abs(np.frombuffer(record.data, "<f4")) < MAX_LATENT).all():
+                raise UsageError("the latents are not finite numbers")
+            return record
+        return rounding.dequantize(self.to_symbols(record), self.loader.model(record.header))
+
+    def to_symbols(self, record: Record) -> Record:
+        """Undo packing and entropy coding, without a network; latents and symbols pass."""
+        if record.stage < Stage.CODED:
+            return record
+        self._check_size(record, Work.SYMBOLS)
+        prior = self.loader.tables(record.header) if record.class_map else None
+        return coding.decode(pack.unpack(record), prior, self.settings.threads)
+
+    def intact_symbols(self, record: Record) -> tuple[Record, Damage]:
+        """``to_symbols`` of a coded or packed record, of the channels that are not damaged."""
+        self._check_size(record, Work.SYMBOLS)
+        prior = self.loader.tables(record.header) if record.class_map else None
+        return coding.decode_intact(pack.unpack(record), prior, self.settings.threads)
+
+    def _check_size(self, record: Record, work: Work) -> None:
+        """Raises NicError when a record, or the picture of which it is a strip, is too large."""
+        header = record.header
+        self.limit.check(header.width, header.height, work)
+        if header.strip is not None:
+            self.limit.check_named(header.width, header.strip[1])
