@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from places import GOLDEN
-from records import from_bytes
+from records import from_bytes, to_bytes
+
+from nic.format.records import Stage
 
 SYMBOLS = {
     f"{path.parent.name}/{name}": digest
@@ -20,23 +22,27 @@ SYMBOLS = {
     for name, digest in json.loads(path.read_text()).items()
 }
 
+# Its encoder chose another class for a block; an encoder may.
+OTHER_CLASSES = {"light-ms-ssim-3/cat-q80"}
+
 
 def test_every_golden_file_has_its_symbols():
     found = (path.relative_to(GOLDEN).with_suffix("") for path in GOLDEN.glob("*/*.nic"))
     assert sorted(SYMBOLS) == sorted(map(str, found))
-    assert {name.partition("/")[0] for name in SYMBOLS} >= {
-        "light-1",
-        "light-2",
-        "light-3",
-        "light-4",
-        "light-5",
-    }
+    assert {name.partition("/")[0] for name in SYMBOLS} >= {"light-5", "light-ms-ssim-3"}
 
 
 @pytest.mark.parametrize("name", sorted(SYMBOLS))
 def test_symbols_never_change(codec, name):
     record = codec.to_symbols(from_bytes((GOLDEN / f"{name}.nic").read_bytes()))
     assert hashlib.sha256(record.data).hexdigest() == SYMBOLS[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(SYMBOLS) - OTHER_CLASSES))
+def test_symbols_are_coded_to_the_same_bytes(codec, name):
+    data = (GOLDEN / f"{name}.nic").read_bytes()
+    symbols = codec.to_symbols(from_bytes(data))
+    assert to_bytes(codec.forward(symbols, Stage.PACKED)) == data
 
 
 @pytest.mark.parametrize("name", sorted(SYMBOLS))
