@@ -220,7 +220,7 @@ static void encode(void *with)
     fse_result result
         = j->ramped ? fse_encode_ramp(&j->encoder, j->symbols, NULL, j->n, 0, j->code,
                                       j->dst + header, room, &size)
-                    : fse_encode(&j->encoder, j->symbols, NULL, j->n, j->dst + header, room, &size);
+                    : fse_encode(&j->encoder, j->symbols, j->n, j->dst + header, room, &size);
     must(result == FSE_OK, "encode");
     j->size = header + size;
 }
@@ -237,7 +237,7 @@ static void decode(void *with)
     fse_result result
         = j->ramped ? fse_decode_ramp(&j->decoder, j->dst + header, size, NULL, j->n, j->code,
                                       j->back)
-                    : fse_decode(&j->decoder, j->dst + header, size, NULL, j->n, j->back);
+                    : fse_decode(&j->decoder, j->dst + header, size, j->n, j->back);
     must(result == FSE_OK, "decode");
 }
 

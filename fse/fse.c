@@ -80,7 +80,7 @@ static fse_result encode_with_header(const int16_t *norm, unsigned alphabet, uns
     if (result == FSE_OK)
         result = fse_build_encoder(&encoder, norm);
     if (result == FSE_OK)
-        result = fse_encode(&encoder, symbols, NULL, n, dst + header, capacity - header, &payload);
+        result = fse_encode(&encoder, symbols, n, dst + header, capacity - header, &payload);
     if (result == FSE_OK)
         *written = header + payload;
     return result;
@@ -135,6 +135,6 @@ fse_result fse_decompress(const uint8_t *src, size_t size, unsigned max_symbol,
     if (result == FSE_OK)
         result = fse_build_decoder(&decoder, norm);
     if (result == FSE_OK)
-        result = fse_decode(&decoder, src + header, size - header, NULL, n, symbols);
+        result = fse_decode(&decoder, src + header, size - header, n, symbols);
     return result;
 }

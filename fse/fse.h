@@ -82,8 +82,8 @@
  * --------
  * Nothing above asks that consecutive symbols share a table, only that the states do: tables of
  * one table log have the same states. So a *bank* holds up to 64 tables of one table log, and a
- * *plane* gives the table of each symbol. The decoder must know the plane beforehand. A bank of
- * one table without a plane gives the plain stream.
+ * *plane* gives the table of each symbol of a ramped payload. The decoder must know the plane
+ * beforehand. A two-state payload has one table.
  *
  * Or it knows the plane as it goes: a table can also follow from symbols decoded before. Symbols
  * of planes are ranks 0, 1, 2, 3, 4, ... for 0, -1, 1, -2, 2, ..., and a neighbour counts by its
@@ -285,26 +285,17 @@ fse_result fse_build_decoder(const fse_decoder *decoder, const int16_t *norm);
  * and the writer's 8-byte stores. */
 size_t fse_payload_bound(size_t n, unsigned table_log);
 
-/* Codes symbols[n] to dst[capacity], capacity >= fse_payload_bound(n, table_log), and its length
- * to *written. plane[n] gives each symbol's table; NULL is table 0 throughout. After an error
- * the contents of dst are unspecified. */
-fse_result fse_encode(const fse_encoder *encoder, const uint8_t *symbols, const uint8_t *plane,
-                      size_t n, uint8_t *dst, size_t capacity, size_t *written);
+/* Codes symbols[n] with the first table to dst[capacity], capacity >= fse_payload_bound(n,
+ * table_log), and the length of the payload to *written. After an error the contents of dst are
+ * unspecified. */
+fse_result fse_encode(const fse_encoder *encoder, const uint8_t *symbols, size_t n, uint8_t *dst,
+                      size_t capacity, size_t *written);
 
 /* Decodes exactly n symbols from all of src[size] to symbols[n]; the inverse of fse_encode: it
  * accepts nothing that fse_encode would not have written for the same symbols. After an error
  * the contents of symbols are unspecified. */
 fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t size,
-                      const uint8_t *plane, size_t n, uint8_t *symbols);
-
-/* Decodes a plane of height x width symbols, row by row, in which each symbol's table follows
- * from those already decoded: contexts[west * alphabet + north]. Outside the plane the other
- * neighbour stands in, and 0 where there is none. Coded by fse_encode with the plane of tables
- * that the same rule gives. Errors and the end check as in fse_decode. */
-fse_result fse_decode_causal(const fse_decoder *decoder, const uint8_t *src, size_t size,
-                             const uint8_t *contexts, size_t width, size_t height,
-                             uint8_t *symbols);
-
+                      size_t n, uint8_t *symbols);
 
 /* ---- Ramped payloads -------------------------------------------------------------------- */
 
@@ -324,12 +315,13 @@ enum {
 /* Bytes that fse_encode_ramp needs at dst. */
 size_t fse_ramp_bound(size_t n, unsigned table_log);
 
-/* As fse_encode, to a ramped payload; its ramp is the least that fits, from `ramp` on. */
+/* Codes symbols[n] to a ramped payload, as fse_encode does. plane[n] gives the table of each
+ * symbol; NULL is table 0 throughout. The ramp is the least that fits, from `ramp` on. */
 fse_result fse_encode_ramp(const fse_encoder *encoder, const uint8_t *symbols,
                            const uint8_t *plane, size_t n, unsigned ramp, fse_code code,
                            uint8_t *dst, size_t capacity, size_t *written);
 
-/* As fse_decode, from a ramped payload of any ramp. */
+/* Decodes a ramped payload of any ramp, as fse_decode does. */
 fse_result fse_decode_ramp(const fse_decoder *decoder, const uint8_t *src, size_t size,
                            const uint8_t *plane, size_t n, fse_code code, uint8_t *symbols);
 

@@ -52,9 +52,9 @@ typedef struct {
 } refill;
 
 /* One symbol; the state becomes the cell that the symbol's bits lead to. */
-static inline uint8_t step(uint32_t *state, refill *from, const fse_decoder *bank, size_t table)
+static inline uint8_t step(uint32_t *state, refill *from, const fse_cell *cells)
 {
-    fse_cell cell = bank->cells[(table << bank->shape.table_log) + *state];
+    fse_cell cell = cells[*state];
     *state = cell.next + top_bits(from->bits, cell.bits);
     from->bits <<= cell.bits;
     from->used += cell.bits;
@@ -63,23 +63,23 @@ static inline uint8_t step(uint32_t *state, refill *from, const fse_decoder *ban
 
 /* Symbols 0 ... n-1 with a step of the state after each. A refill serves four: 48 bits at most.
  * Cells lead to cells whatever the bits are, so one check per refill finds the end of the bits. */
-SPECIALISED fse_result decode_up(fse_decoder bank, tail_reader *r, const uint8_t *plane,
-                                 size_t n, uint32_t state[2], uint8_t *symbols)
+static fse_result decode_up(const fse_cell *cells, tail_reader *r, size_t n, uint32_t state[2],
+                            uint8_t *symbols)
 {
     uint32_t a = state[0], b = state[1];
     tail_reader tail = *r;
     size_t i = 0;
     for (; n - i >= 4 && tail.left >= 0; i += 4) {
         refill from = {next_bits(&tail), 0};
-        symbols[i] = step(&a, &from, &bank, plane ? plane[i] : 0);
-        symbols[i + 1] = step(&b, &from, &bank, plane ? plane[i + 1] : 0);
-        symbols[i + 2] = step(&a, &from, &bank, plane ? plane[i + 2] : 0);
-        symbols[i + 3] = step(&b, &from, &bank, plane ? plane[i + 3] : 0);
+        symbols[i] = step(&a, &from, cells);
+        symbols[i + 1] = step(&b, &from, cells);
+        symbols[i + 2] = step(&a, &from, cells);
+        symbols[i + 3] = step(&b, &from, cells);
         tail.left -= from.used;
     }
     for (; i < n && tail.left >= 0; i++) {
         refill from = {next_bits(&tail), 0};
-        symbols[i] = step(i & 1 ? &b : &a, &from, &bank, plane ? plane[i] : 0);
+        symbols[i] = step(i & 1 ? &b : &a, &from, cells);
         tail.left -= from.used;
     }
     *r = tail;
@@ -89,94 +89,35 @@ SPECIALISED fse_result decode_up(fse_decoder bank, tail_reader *r, const uint8_t
 }
 
 /* The last symbol of a state; 1 if the state is the one that an encoder starts with. */
-static int end_at(const fse_decoder *bank, size_t table, uint32_t state, uint8_t *symbol)
+static int end_at(const fse_decoder *decoder, uint32_t state, uint8_t *symbol)
 {
-    *symbol = bank->cells[(table << bank->shape.table_log) + state].symbol;
-    return bank->first[table * bank->shape.alphabet + *symbol] == state;
-}
-
-/* Everything but the choice of tables: opens the payload, reads the states, and at the end
- * insists on what fse.h says of it. */
-static fse_result begin(tail_reader *r, const uint8_t *src, size_t size, unsigned table_log,
-                        size_t states, uint32_t state[2])
-{
-    fse_result result = open_payload(r, src, size);
-    if (result != FSE_OK)
-        return result;
-    for (size_t i = 0; i < states; i++)
-        state[i] = read_state(r, table_log);
-    return FSE_OK;
-}
-
-/* West and north of cell i; where one is outside the plane the other stands in, else 0. */
-static inline size_t causal_context(const uint8_t *symbols, size_t i, size_t width, unsigned side)
-{
-    size_t inside = i % width, above = i >= width;
-    unsigned west = inside ? symbols[i - 1] : above ? symbols[i - width] : 0;
-    unsigned north = above ? symbols[i - width] : west;
-    return (size_t)west * side + north;
-}
-
-fse_result fse_decode_causal(const fse_decoder *decoder, const uint8_t *src, size_t size,
-                             const uint8_t *contexts, size_t width, size_t height,
-                             uint8_t *symbols)
-{
-    unsigned side = decoder->shape.alphabet;
-    if (width > 0 && height > FSE_MAX_LENGTH / width)
-        return FSE_TOO_LONG;
-    size_t n = width * height;
-    if (n == 0)
-        return size == 0 ? FSE_OK : FSE_PAYLOAD_LEFTOVER;
-    if (largest(contexts, (size_t)side * side) >= decoder->shape.tables)
-        return FSE_ABSENT_TABLE;
-
-    tail_reader r;
-    uint32_t state[2] = {0, 0};
-    size_t states = n < 2 ? 1 : 2;
-    fse_result result = begin(&r, src, size, decoder->shape.table_log, states, state);
-    if (result != FSE_OK)
-        return result;
-    for (size_t i = 0; i < n - states; i++) {
-        refill from = {next_bits(&r), 0};
-        size_t table = contexts[causal_context(symbols, i, width, side)];
-        symbols[i] = step(&state[i & 1], &from, decoder, table);
-        r.left -= from.used;
-        if (r.left < 0)
-            return FSE_PAYLOAD_TRUNCATED;
-    }
-    if (r.left > 0)
-        return FSE_PAYLOAD_LEFTOVER;
-    for (size_t i = n - states; i < n; i++)
-        if (!end_at(decoder, contexts[causal_context(symbols, i, width, side)], state[i & 1],
-                    &symbols[i]))
-            return FSE_PAYLOAD_START;
-    return r.left < 0 ? FSE_PAYLOAD_TRUNCATED : FSE_OK;
+    *symbol = decoder->cells[state].symbol;
+    return decoder->first[*symbol] == state;
 }
 
 fse_result fse_decode(const fse_decoder *decoder, const uint8_t *src, size_t size,
-                      const uint8_t *plane, size_t n, uint8_t *symbols)
+                      size_t n, uint8_t *symbols)
 {
     if (n > FSE_MAX_LENGTH)
         return FSE_TOO_LONG;
     if (n == 0)
         return size == 0 ? FSE_OK : FSE_PAYLOAD_LEFTOVER;
-    if (plane && largest(plane, n) >= decoder->shape.tables)
-        return FSE_ABSENT_TABLE;
 
     tail_reader r;
     size_t states = n < 2 ? 1 : 2, steps = n - states;
     uint32_t state[2] = {0, 0};
-    fse_result result = begin(&r, src, size, decoder->shape.table_log, states, state);
+    fse_result result = open_payload(&r, src, size);
     if (result != FSE_OK)
         return result;
-    result = plane ? decode_up(*decoder, &r, plane, steps, state, symbols)
-                   : decode_up(*decoder, &r, NULL, steps, state, symbols);
+    for (size_t i = 0; i < states; i++)
+        state[i] = read_state(&r, decoder->shape.table_log);
+    result = decode_up(decoder->cells, &r, steps, state, symbols);
     if (result != FSE_OK)
         return result;
     if (r.left > 0)
         return FSE_PAYLOAD_LEFTOVER;
     for (size_t i = steps; i < n; i++)
-        if (!end_at(decoder, plane ? plane[i] : 0, state[i & 1], &symbols[i]))
+        if (!end_at(decoder, state[i & 1], &symbols[i]))
             return FSE_PAYLOAD_START;
     return FSE_OK;
 }

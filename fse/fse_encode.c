@@ -15,63 +15,57 @@ typedef struct {
 } chain;
 
 typedef struct {
-    fse_encoder bank;
+    fse_encoder encoder;
     const uint8_t *symbols;
-    const uint8_t *plane;
 } source;
 
 /* x = C(s, c(s)): symbol i's first cell. */
 static chain start_at(const source *from, size_t i)
 {
-    const fse_shape *shape = &from->bank.shape;
-    size_t table = from->plane ? from->plane[i] : 0;
-    fse_move move = from->bank.moves[table * shape->alphabet + from->symbols[i]];
+    unsigned table_log = from->encoder.shape.table_log;
+    fse_move move = from->encoder.moves[from->symbols[i]];
     if (!move.present)
-        return (chain){1u << shape->table_log, 0};
+        return (chain){1u << table_log, 0};
     int32_t y = move.least >> move.bits;
-    return (chain){from->bank.next[(table << shape->table_log) + (size_t)(move.slot + y)], 1};
+    return (chain){from->encoder.next[move.slot + y], 1};
 }
 
-static inline void step(chain *c, bit_writer *w, const source *from, const uint8_t *plane,
-                        size_t i)
+static inline void step(chain *c, bit_writer *w, const source *from, size_t i)
 {
-    const fse_shape *shape = &from->bank.shape;
-    size_t table = plane ? plane[i] : 0;
-    fse_move move = from->bank.moves[table * shape->alphabet + from->symbols[i]];
+    fse_move move = from->encoder.moves[from->symbols[i]];
     unsigned k = move.bits - (unsigned)(c->x < move.least);
     put_bits(w, c->x & ((1u << k) - 1), k);
     int32_t slot = move.slot + (int32_t)(c->x >> k);
-    c->x = from->bank.next[(table << shape->table_log) + (size_t)slot];
+    c->x = from->encoder.next[slot];
     c->sound &= move.present;
 }
 
 /* Symbols i-1, ... 0. Four make 48 bits at most, and 7 wait: one flush for them. The structures
  * come by value, so that the compiler knows that no byte written is theirs. */
-SPECIALISED bit_writer code_down(source from, const uint8_t *plane, size_t i, chain chains[2],
-                                 bit_writer w)
+static bit_writer code_down(source from, size_t i, chain chains[2], bit_writer w)
 {
     chain a = chains[0], b = chains[1];
     for (; i & 3; flush_bits(&w)) {
         i--;
         if (i & 1)
-            step(&b, &w, &from, plane, i);
+            step(&b, &w, &from, i);
         else
-            step(&a, &w, &from, plane, i);
+            step(&a, &w, &from, i);
     }
     for (; i > 0; flush_bits(&w)) {
         i -= 4;
-        step(&b, &w, &from, plane, i + 3);
-        step(&a, &w, &from, plane, i + 2);
-        step(&b, &w, &from, plane, i + 1);
-        step(&a, &w, &from, plane, i);
+        step(&b, &w, &from, i + 3);
+        step(&a, &w, &from, i + 2);
+        step(&b, &w, &from, i + 1);
+        step(&a, &w, &from, i);
     }
     chains[0] = a;
     chains[1] = b;
     return w;
 }
 
-fse_result fse_encode(const fse_encoder *encoder, const uint8_t *symbols, const uint8_t *plane,
-                      size_t n, uint8_t *dst, size_t capacity, size_t *written)
+fse_result fse_encode(const fse_encoder *encoder, const uint8_t *symbols, size_t n, uint8_t *dst,
+                      size_t capacity, size_t *written)
 {
     *written = 0;
     if (n > FSE_MAX_LENGTH)
@@ -82,17 +76,14 @@ fse_result fse_encode(const fse_encoder *encoder, const uint8_t *symbols, const 
         return FSE_OK;
     if (largest(symbols, n) >= encoder->shape.alphabet)
         return FSE_ABSENT_SYMBOL;
-    if (plane && largest(plane, n) >= encoder->shape.tables)
-        return FSE_ABSENT_TABLE;
 
-    source from = {*encoder, symbols, plane};
+    source from = {*encoder, symbols};
     bit_writer w = {dst, 0, 0};
     chain chains[2] = {{0, 1}, {0, 1}};
     size_t states = n < 2 ? 1 : 2;
     for (size_t i = n - states; i < n; i++)
         chains[i & 1] = start_at(&from, i);
-    w = plane ? code_down(from, plane, n - states, chains, w)
-              : code_down(from, NULL, n - states, chains, w);
+    w = code_down(from, n - states, chains, w);
     if (!(chains[0].sound & chains[1].sound))
         return FSE_ABSENT_SYMBOL;
     while (states-- > 0)

@@ -123,7 +123,6 @@ static struct {
     {"whole calls", fuzz_stream, 0, 0},
     {"tables of one byte", fuzz_laplace, 0, 0},
     {"two states", fuzz_two_states, 0, 0},
-    {"two states, causal", fuzz_causal, 0, 0},
     {"ramped", fuzz_ramp, 0, 0},
     {"planes by class", fuzz_by_class, 0, 0},
     {"planes by energy", fuzz_by_energy, 0, 0},

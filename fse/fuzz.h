@@ -56,7 +56,6 @@ void fuzz_header(void);
 void fuzz_stream(void);
 void fuzz_laplace(void);
 void fuzz_two_states(void);
-void fuzz_causal(void);
 void fuzz_ramp(void);
 void fuzz_by_class(void);
 void fuzz_by_energy(void);

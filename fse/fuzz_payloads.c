@@ -1,4 +1,4 @@
-/* fuzz_payloads.c - two-state, causal and ramped payloads. */
+/* fuzz_payloads.c - two-state and ramped payloads. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,10 +14,10 @@ typedef struct {
     int codes; /* the tables are valid */
 } text;
 
-static text open_text(void)
+static text open_text(unsigned tables)
 {
     fse_shape shape = {FSE_MIN_LOG + (unsigned)below(8), 2 + (unsigned)below(255),
-                       1 + (unsigned)below(below(16) ? 4 : FSE_MAX_TABLES)};
+                       tables};
     fse_result built;
     bank b = open_bank(shape, 0, &built);
     size_t n = below(below(2) ? 70 : 1500);
@@ -55,7 +55,7 @@ static bytes encode_two(const text *t, const uint8_t *symbols, fse_result *resul
 {
     size_t capacity = fse_payload_bound(t->n, t->b.encoder.shape.table_log), size;
     uint8_t *dst = block(capacity);
-    *result = fse_encode(&t->b.encoder, symbols, t->plane, t->n, dst, capacity, &size);
+    *result = fse_encode(&t->b.encoder, symbols, t->n, dst, capacity, &size);
     bytes payload = {copy(dst, size), size};
     free(dst);
     return payload;
@@ -66,7 +66,7 @@ static void damage_two(const text *t, bytes payload)
 {
     bytes damaged = mutant(payload.at, payload.size);
     uint8_t *symbols = block(t->n);
-    if (settle(fse_decode(&t->b.decoder, damaged.at, damaged.size, t->plane, t->n, symbols))) {
+    if (settle(fse_decode(&t->b.decoder, damaged.at, damaged.size, t->n, symbols))) {
         fse_result result;
         bytes again = encode_two(t, symbols, &result);
         demand(result == FSE_OK && again.size == damaged.size
@@ -80,14 +80,14 @@ static void damage_two(const text *t, bytes payload)
 
 void fuzz_two_states(void)
 {
-    text t = open_text();
+    text t = open_text(1);
     if (t.codes) {
         fse_result result;
         bytes payload = encode_two(&t, t.symbols, &result);
         check_encoded(&t, result);
         if (result == FSE_OK) {
             uint8_t *back = block(t.n);
-            demand(fse_decode(&t.b.decoder, payload.at, payload.size, t.plane, t.n, back) == FSE_OK
+            demand(fse_decode(&t.b.decoder, payload.at, payload.size, t.n, back) == FSE_OK
                        && (t.n == 0 || memcmp(back, t.symbols, t.n) == 0), "two states: decode");
             free(back);
         }
@@ -95,48 +95,6 @@ void fuzz_two_states(void)
             damage_two(&t, payload);
         free(payload.at);
     }
-    close_text(&t);
-}
-
-/* ---- Two states, tables by neighbours ---------------------------------------------------- */
-
-/* The contexts of a plane, one symbol after the other, and symbols that have cells in them. */
-static void draw_causal(text *t, const uint8_t *contexts, size_t width)
-{
-    unsigned side = t->b.encoder.shape.alphabet;
-    for (size_t i = 0; i < t->n; i++) {
-        int above = i >= width;
-        unsigned west = i % width ? t->symbols[i - 1] : above ? t->symbols[i - width] : 0;
-        unsigned north = above ? t->symbols[i - width] : west;
-        t->plane[i] = contexts[west * side + north];
-        t->symbols[i] = draw_symbol(&t->b, t->plane[i]);
-    }
-}
-
-void fuzz_causal(void)
-{
-    fse_shape shape = {FSE_MIN_LOG + (unsigned)below(8), 2 + (unsigned)below(20),
-                       1 + (unsigned)below(4)};
-    size_t width = 1 + below(12), height = 1 + below(12), n = width * height;
-    fse_result built, result;
-    text t = {open_bank(shape, 1, &built), n, block(n), block(n), 0, 1};
-    uint8_t *contexts = block((size_t)shape.alphabet * shape.alphabet), *back = block(n);
-    for (size_t i = 0; i < (size_t)shape.alphabet * shape.alphabet; i++)
-        contexts[i] = (uint8_t)below(shape.tables);
-    draw_causal(&t, contexts, width);
-    bytes payload = encode_two(&t, t.symbols, &result);
-    demand(result == FSE_OK, "causal: encode");
-    demand(fse_decode_causal(&t.b.decoder, payload.at, payload.size, contexts, width, height, back)
-               == FSE_OK && memcmp(back, t.symbols, n) == 0, "causal: decode");
-    for (unsigned i = mutants(); i > 0; i--) {
-        bytes damaged = mutant(payload.at, payload.size);
-        settle(fse_decode_causal(&t.b.decoder, damaged.at, damaged.size, contexts, width, height,
-                                 back));
-        free(damaged.at);
-    }
-    free(payload.at);
-    free(contexts);
-    free(back);
     close_text(&t);
 }
 
@@ -212,7 +170,7 @@ static void try_ramp(const text *t)
 
 void fuzz_ramp(void)
 {
-    text t = open_text();
+    text t = open_text(1 + (unsigned)below(below(16) ? 4 : FSE_MAX_TABLES));
     if (t.codes)
         try_ramp(&t);
     close_text(&t);

@@ -1,4 +1,4 @@
-"""Payloads: symbols coded with tables that both sides know, one table or one per context."""
+"""Payloads of symbols that are coded with one table, and banks of tables."""
 
 from __future__ import annotations
 
@@ -91,24 +91,6 @@ def _bank_of(table: Table) -> Bank:
     return Bank((table,))
 
 
-def _encode(symbols: Uint8, plane: Any, bank: Bank) -> bytes:
-    capacity = lib.fse_payload_bound(length(len(symbols)), bank.table_log)
-    dst, c_dst = output(capacity)
-    written = ffi.new("size_t *")
-    check(
-        lib.fse_encode(
-            bank._encoder.bank, pointer(symbols), plane, len(symbols), c_dst, capacity, written
-        )
-    )
-    return dst[: written[0]].tobytes()
-
-
-def _decode(payload: Uint8, n: int, plane: Any, bank: Bank) -> Uint8:
-    symbols, c_symbols = output(length(n))
-    check(lib.fse_decode(bank._decoder.bank, pointer(payload), len(payload), plane, n, c_symbols))
-    return symbols
-
-
 def encode_ramp(symbols: Bytes, table: Table, *, portable: bool = False) -> bytes:
     """Code symbols with one table to a ramped payload: shorter, and faster to decode.
 
@@ -151,7 +133,7 @@ def decode_ramp(payload: Bytes, n: int, table: Table, *, portable: bool = False)
 
 
 def encode(symbols: Bytes, table: Table) -> bytes:
-    """Code symbols with one table: the payload alone (RFC 8878, section 4.2.1.2).
+    """Code symbols with one table to a two-state payload (RFC 8878, section 4.2.1.2).
 
     Args:
         symbols: uint8, C-contiguous, any shape; at most 2**31 - 1.
@@ -160,7 +142,12 @@ def encode(symbols: Bytes, table: Table) -> bytes:
     Raises:
         FseError: a symbol without a cell, or too many symbols.
     """
-    return _encode(view(symbols), ffi.NULL, _bank_of(table))
+    src, bank = view(symbols), _bank_of(table)
+    capacity = lib.fse_payload_bound(length(len(src)), bank.table_log)
+    dst, c_dst = output(capacity)
+    written = ffi.new("size_t *")
+    check(lib.fse_encode(bank._encoder.bank, pointer(src), len(src), c_dst, capacity, written))
+    return dst[: written[0]].tobytes()
 
 
 def decode(payload: Bytes, n: int, table: Table) -> Uint8:
@@ -173,79 +160,7 @@ def decode(payload: Bytes, n: int, table: Table) -> Uint8:
         CorruptStream: `encode` would not have written this payload for any `n` symbols.
         FseError: n outside 0..2**31 - 1.
     """
-    return _decode(view(payload), n, ffi.NULL, _bank_of(table))
-
-
-def encode_ctx(symbols: Bytes, plane: Bytes, bank: Bank) -> bytes:
-    """Code each symbol with the bank's table that `plane` gives it.
-
-    Args:
-        symbols: uint8, C-contiguous, any shape; at most 2**31 - 1.
-        plane: uint8, C-contiguous, as many; indices into `bank.tables`.
-        bank: the tables.
-
-    Raises:
-        FseError: a symbol without a cell in its table, a table that the bank lacks, sizes that
-            differ, or too many symbols.
-    """
-    values, tables = view(symbols), view(plane)
-    if len(values) != len(tables):
-        raise FseError(f"{len(values)} symbols, but {len(tables)} in the plane")
-    return _encode(values, pointer(tables), bank)
-
-
-def causal_plane(symbols: Uint8, contexts: Uint8) -> Uint8:
-    """Return the table of each symbol of a plane by its west and north neighbours.
-
-    Outside the plane the other neighbour stands in, and 0 where there is none.
-
-    Args:
-        symbols: uint8 (h, w), h and w at least 1.
-        contexts: uint8 (K, K), the table for each (west, north); all symbols are below K.
-    """
-    west = np.empty_like(symbols)
-    west[:, 1:] = symbols[:, :-1]
-    west[1:, 0] = symbols[:-1, 0]
-    west[0, 0] = 0
-    north = np.concatenate([west[:1], symbols[:-1]])
-    return np.ascontiguousarray(contexts[west, north])
-
-
-def decode_causal(payload: Bytes, shape: tuple[int, int], contexts: Uint8, bank: Bank) -> Uint8:
-    """Decode a plane coded by `encode_ctx` with its `causal_plane`.
-
-    Args:
-        payload: all of it.
-        shape: (h, w).
-        contexts: uint8 (K, K) as in `causal_plane`, K the alphabet of the bank.
-        bank: the tables.
-
-    Returns:
-        The symbols, uint8 (h, w).
-
-    Raises:
-        CorruptStream: `encode_ctx` would not have written this payload for such a plane.
-        FseError: contexts of another size, a table that the bank lacks, too many symbols.
-    """
-    if contexts.shape != (bank.max_symbol + 1,) * 2:
-        raise FseError(f"contexts {contexts.shape} for an alphabet of {bank.max_symbol + 1}")
-    coded, (h, w) = view(payload), shape
-    symbols, c_symbols = output(length(h * w))
-    c_contexts = pointer(view(contexts))
-    decoder = bank._decoder.bank
-    check(lib.fse_decode_causal(decoder, pointer(coded), len(coded), c_contexts, w, h, c_symbols))
-    return symbols.reshape(shape)
-
-
-def decode_ctx(payload: Bytes, plane: Bytes, bank: Bank) -> Uint8:
-    """Decode one symbol for each entry of `plane`; the inverse of `encode_ctx`.
-
-    Returns:
-        The symbols, uint8 (n,), n the size of the plane.
-
-    Raises:
-        CorruptStream: `encode_ctx` would not have written this payload for this plane.
-        FseError: a table that the bank lacks, or too many symbols.
-    """
-    tables = view(plane)
-    return _decode(view(payload), len(tables), pointer(tables), bank)
+    src, (symbols, c_symbols) = view(payload), output(length(n))
+    decoder = _bank_of(table)._decoder.bank
+    check(lib.fse_decode(decoder, pointer(src), len(src), n, c_symbols))
+    return symbols

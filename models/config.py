@@ -6,8 +6,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-STRIDE = 8  # pixels per latent, each way; fixed by the 8x8 DCT that the transform starts from
-
 
 @dataclass(frozen=True)
 class _Section:

@@ -10,9 +10,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from nic.models.config import STRIDE
+from nic.types import CODEBOOK, STRIDE
 
-CODEBOOK = (-15, 16)
 SLOPE = 0.2  # of every leaky ReLU
 WIDTH = 128  # channels of the residual blocks, at a quarter of the picture's resolution
 BLOCKS = 3

@@ -8,14 +8,12 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import ModelError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.models.zoo import Model
-
-Floats = NDArray[np.float32]
+from nic.types import Floats
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import numpy as np
 from keras import layers, ops
 from numpy.typing import NDArray
 
-from nic.models.config import STRIDE, TransformConfig
+from nic.models.config import TransformConfig
+from nic.types import STRIDE
 
 QUARTER = 4  # depth-to-space factor from latent to half resolution
 HALF = 2  # ... and from half to full resolution

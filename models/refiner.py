@@ -15,11 +15,11 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nic.errors import UsageError
-from nic.models.config import STRIDE
 from nic.models.distortion import LEAST_PATCH, MEASURES
 from nic.models.keras_backend import Window
 from nic.models.training.rate_distortion import median_edge
 from nic.models.zoo import Model
+from nic.types import STRIDE
 
 SEED = 1
 LEARNING_RATE = 0.02  # of latents, whose unit is the quantizer's step

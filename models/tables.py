@@ -14,13 +14,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from nic.types import Bytes
+
 BLOCK = 2  # latents per side of the block that shares a class
 TABLE_LOG = 12
 UNIT = 256  # of code lengths: parts of a bit
 UNCODABLE = 1 << 20  # code length of a symbol without a cell
 
 Ints = NDArray[np.int16]
-Bytes = NDArray[np.uint8]
 Lengths = NDArray[np.uint32]
 
 
@@ -43,12 +44,9 @@ class Prior:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read ``prior.npz``. Priors of light-1 have no context, and no axis for it."""
+        """Read ``prior.npz``."""
         with np.load(path) as arrays:
-            fields = {name: arrays[name] for name in arrays.files}
-        if fields["tables"].ndim == 3:
-            fields["tables"] = fields["tables"][..., None]
-        return cls(**fields)
+            return cls(**{name: arrays[name] for name in arrays.files})
 
     def save(self, path: Path) -> None:
         """Write ``prior.npz``."""
@@ -70,10 +68,10 @@ class Prior:
         """Whether there are tables by decoded neighbours."""
         return bool(self.tables.shape[3] > 1)
 
-    def of_channels(self, which: int, channels: int, by_context: bool) -> Bytes:
-        """Tables of the first channels in set ``which``, as planes take them: (C, K, X or 1)."""
+    def of_channels(self, table_set: int, channels: int, by_context: bool) -> Bytes:
+        """Tables of the first channels in one set, as planes take them: (C, K, X or 1)."""
         some = slice(1, None) if by_context else slice(0, 1)
-        return np.ascontiguousarray(self.tables[which, :, :channels, some].transpose(1, 0, 2))
+        return np.ascontiguousarray(self.tables[table_set, :, :channels, some].transpose(1, 0, 2))
 
     def set_for(self, quality: float) -> int:
         """The set made for the rate point nearest to a quality in 1..100."""
@@ -84,13 +82,14 @@ class Prior:
         """Code length of every rank in every table (T, R), in 1/256 bit."""
         return code_length(self.counts)
 
-    def naming(self, which: int) -> tuple[Lengths, Bytes]:
-        """What naming a class takes in set ``which``.
+    def naming(self, table_set: int) -> tuple[Lengths, Bytes]:
+        """What naming a class takes in one set.
 
         Returns: code lengths uint32 (M, K), in 1/256 bit, of every class in every context; and
             the context by the classes to the west and to the north, uint8 (K, K).
         """
-        return code_length(self.map_counts[which]), np.ascontiguousarray(self.contexts[which])
+        lengths = code_length(self.map_counts[table_set])
+        return lengths, np.ascontiguousarray(self.contexts[table_set])
 
 
 def code_length(counts: Ints) -> Lengths:

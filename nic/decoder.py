@@ -21,11 +21,12 @@ from nic.loader import Loader
 from nic.picture import alpha as alphas
 from nic.picture import metadata
 from nic.picture.limits import MAX_LATENT, Limit, Work
-from nic.picture.pixels import Picture, Pixels
+from nic.picture.pixels import Picture
 from nic.picture.rows import by_picture
 from nic.quantize import excess, rounding
 from nic.settings import Decoding, Settings
 from nic.transform import backends, encoding, strips
+from nic.types import Pixels
 
 
 class Decoder:
@@ -35,7 +36,7 @@ class Decoder:
     limit: Limit
     loader: Loader
 
-    def checked_rest(self, record: Record) -> Record:
+    def check_side_data(self, record: Record) -> Record:
         """The record. Raises CorruptError when what is beside its channels is damaged.
 
         Chunk A, chunk X and metadata; loads no network.

@@ -13,11 +13,12 @@ from nic.models import zoo
 from nic.picture import alpha as alphas
 from nic.picture import metadata
 from nic.picture.limits import Limit
-from nic.picture.pixels import Picture, Pixels, simplified
+from nic.picture.pixels import Picture, simplified
 from nic.picture.rows import Rows, of_picture
 from nic.quantize import rounding
 from nic.settings import Encoding, Settings
 from nic.transform import encoding, strips
+from nic.types import Pixels
 
 STAGE_NAMES = {
     Stage.LATENTS: "latents",

@@ -1,6 +1,6 @@
 """The errors that a user can cause, each with the exit code that the programs give it."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class NicError(Exception):
@@ -19,6 +19,20 @@ class CorruptError(NicError):
     """Input that is damaged, truncated, or not of the expected kind."""
 
     exit_code = 3
+
+
+class ChecksumError(CorruptError):
+    """A chunk that its checksum does not fit; ``kind`` is its letter, or what stands there."""
+
+    kind = b""
+
+    @classmethod
+    def of(cls, kind: bytes, further: str = "") -> Self:
+        """The error of a chunk, with what ``further`` is known of the damage."""
+        name = f"chunk {kind.decode()}" if kind.isalpha() else "a chunk"
+        error = cls(f"{name} fails its checksum{further}")
+        error.kind = kind
+        return error
 
 
 class ModelError(NicError):

@@ -3,8 +3,8 @@
 
     scripts/differential.py --cases 100000
 
-A case is a whole call on random symbols; a table that no histogram need lead to, and a payload
-under several of them; and damaged copies of what was written. Both coders must write the same
+A case is a whole call on random symbols; a table that no histogram need lead to, with a payload;
+and damaged copies of what was written. Both coders must write the same
 bytes, read what was written, and accept or refuse the same damaged bytes with the same symbols.
 Exit status 1 where they differ.
 """
@@ -95,24 +95,20 @@ def compare_call(rng, tally):
 
 
 def compare_tables(rng, tally):
-    """Random tables: their headers, and a payload that changes between them."""
+    """A random table: its header, and a payload."""
     log, size = int(rng.choice([5, 6, 7, 8, 9, 10, 11, 12])), int(rng.choice([2, 3, 16, 32, 256]))
     size = size if log <= 8 else min(size, 64)  # the model's tables have size << log entries
-    norms = [random_counts(rng, size, log) for _ in range(rng.integers(1, 3))]
-    tables = [fse.Table(tuple(norm), log) for norm in norms]
-    for norm, table in zip(norms, tables, strict=True):
-        header = model.header(norm, log)
-        tally.same("headers", table.header(), header)
-        for data in (header, damage(rng, header)):
-            tally.same("headers read", read_header(data), model_header(data))
-    plane = rng.integers(0, len(norms), rng.integers(0, 60), dtype=np.uint8)
-    symbols = np.array([rng.choice(np.flatnonzero(norms[t])) for t in plane], np.uint8)
-    bank = fse.Bank(tables)
-    payload = model.payload(symbols.tolist(), plane.tolist(), norms, log)
-    tally.same("payloads", fse.encode_ctx(symbols, plane, bank), payload)
+    norm = random_counts(rng, size, log)
+    table, header = fse.Table(tuple(norm), log), model.header(norm, log)
+    tally.same("headers", table.header(), header)
+    for data in (header, damage(rng, header)):
+        tally.same("headers read", read_header(data), model_header(data))
+    symbols = rng.choice(np.flatnonzero(norm), rng.integers(0, 60)).astype(np.uint8)
+    n, payload = len(symbols), model.payload(symbols.tolist(), norm, log)
+    tally.same("payloads", fse.encode(symbols, table), payload)
     for data in (payload, damage(rng, payload)) if payload else ():
-        found = accepted(lambda data=data: fse.decode_ctx(data, plane, bank))
-        tally.same("payloads decoded", found, model_payload(data, plane, norms, log))
+        found = accepted(lambda data=data: fse.decode(data, n, table))
+        tally.same("payloads decoded", found, model_payload(data, n, norm, log))
 
 
 def read_header(data):
@@ -132,10 +128,10 @@ def model_header(data):
         return None
 
 
-def model_payload(data, plane, norms, log):
+def model_payload(data, n, norm, log):
     """Return the symbols as bytes; None where the model refuses the payload."""
     try:
-        return bytes(model.read_payload(data, plane.tolist(), norms, log))
+        return bytes(model.read_payload(data, n, norm, log))
     except model.BadBytesError:
         return None
 

@@ -7,6 +7,7 @@ from places import ROOT
 
 PACKAGES = {"nic": "nic", "nic.cli": "cli", "nic.fse": "fse", "nic.models": "models"}
 SLOW = {"keras", "tensorflow", "jax", "torch"}
+LOWEST = ("nic.errors.", "nic.types.")  # which all packages but nic.fse may import
 STAGES = ("transform", "quantize", "entropy")
 
 
@@ -48,10 +49,16 @@ def test_imports_go_one_way(package, others):
         assert found <= others, path
 
 
-def test_models_take_nothing_but_the_errors_from_the_library():
+def test_models_take_only_errors_and_types_from_the_library():
     for path in sources("nic.models"):
         taken = {name for name in imports(path) if package_of(name) == "nic"} - {"nic"}
-        assert {name for name in taken if not f"{name}.".startswith("nic.errors.")} == set(), path
+        assert {name for name in taken if not f"{name}.".startswith(LOWEST)} == set(), path
+
+
+def test_the_lowest_modules_import_nothing_of_ours():
+    for name in ("errors", "types"):
+        found = set(imports(ROOT / "nic" / f"{name}.py"))
+        assert not {name for name in found if package_of(name)}
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -11,7 +11,8 @@ import numpy as np
 
 from nic.models import dcn
 from nic.models.tables import Prior
-from nic.models.training.rate_distortion import CODEBOOK, RateDistortion
+from nic.models.training.rate_distortion import RateDistortion
+from nic.types import CODEBOOK
 
 DEFAULT_QUALITY = 50
 FILES = ("analysis.tflite", "synthesis.tflite", "weights.npz", "prior.npz")
@@ -55,7 +56,7 @@ def export_reference(
         "family": "dcn",
         "version": version,
         "transform": {"latents": trained.latents},
-        "codebook": dcn.CODEBOOK,
+        "codebook": CODEBOOK,
         "predicted": [],
         "default_quality": DEFAULT_QUALITY,
         "lambdas": [dcn.tradeoff(trained.latents)] * 2,

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nic.models.tables import BLOCK, TABLE_LOG, UNIT, Bytes, Ints, Lengths, Prior, spread
+from nic.models.tables import BLOCK, TABLE_LOG, UNIT, Ints, Lengths, Prior, spread
+from nic.types import Bytes, Doubles
 
 RANKS = 32
 ROUNDS = 20  # of classes and tables in turn
@@ -21,7 +22,6 @@ PER_MAP_TABLE = 2  # classes, for each table of the class map in a set
 RARE = 2.0**-15  # below this probability a symbol gets no cell, but in whole tables
 
 Planes = Sequence[Bytes]  # per picture: uint8 ranks (C, h, w)
-Floats = NDArray[np.float64]
 # Ranks (C, h, w), tables (C, K, X) and code lengths (T, R) to costs (h/2, w/2, K).
 Costs = Callable[[Bytes, Bytes, Lengths], Lengths]
 
@@ -57,7 +57,7 @@ def fit(
 
 
 def cluster(
-    histograms: Floats, count: int, rounds: int = 30, assigned: NDArray[np.intp] | None = None
+    histograms: Doubles, count: int, rounds: int = 30, assigned: NDArray[np.intp] | None = None
 ) -> NDArray[np.intp]:
     """Assign histograms (N, R) to ``count`` clusters of least total code length."""
     weight = histograms.sum(axis=1)
@@ -75,7 +75,7 @@ def cluster(
     return assigned
 
 
-def _bits(histograms: Floats) -> Floats:
+def _bits(histograms: Doubles) -> Doubles:
     smooth = histograms + 0.01
     return np.asarray(-np.log2(smooth / smooth.sum(axis=1, keepdims=True)))
 
@@ -132,7 +132,7 @@ class _Classes:
                              np.arange(1, self.count) / self.count)  # fmt: skip
         return [np.searchsorted(bounds, e).astype(np.uint8) for e in each]
 
-    def _count(self) -> Floats:
+    def _count(self) -> Doubles:
         """Histograms (K, C, X, R), both signs of a magnitude pooled."""
         size = self.channels * self.levels * RANKS
         total = np.zeros(self.count * size, np.int64)
@@ -146,14 +146,14 @@ class _Classes:
         return histogram
 
 
-def _zero_order(histogram: Floats) -> Floats:
+def _zero_order(histogram: Doubles) -> Doubles:
     """Code lengths (K, C, R) of each channel by itself, over all classes."""
     smooth = histogram.sum(axis=0) + 0.05
     bits = -np.log2(smooth / smooth.sum(axis=1, keepdims=True))
     return np.asarray(np.broadcast_to(bits, histogram.shape))
 
 
-def _block_sums(values: Floats) -> Floats:
+def _block_sums(values: Doubles) -> Doubles:
     """(h, w) -> (ceil(h/2), ceil(w/2)) sums."""
     h, w = values.shape
     padded = np.pad(values, ((0, -h % BLOCK), (0, -w % BLOCK)))
@@ -173,7 +173,7 @@ def _fit_contexts(maps: list[Bytes], count: int) -> tuple[Ints, Bytes]:
     return np.stack(rows), assigned.reshape(count, count).astype(np.uint8)
 
 
-def _normalise(histogram: Floats, whole: bool) -> Ints:
+def _normalise(histogram: Doubles, whole: bool) -> Ints:
     """Normalised counts; rare symbols get a cell only if the table must be ``whole``."""
     share = (histogram + 1e-3) / (histogram + 1e-3).sum()
     share[share < RARE] = 2.0**-20 if whole else 0

@@ -19,7 +19,6 @@ from nic.models.config import ModelConfig, TrainingConfig
 from nic.models.distortion import MEASURES
 from nic.models.training.entropy_model import ClassPrior
 
-CODEBOOK = (-15, 16)
 GAIN_SPEED = 4.0  # log gains move this much faster than weights at the same learning rate
 # For orthonormal coefficients quantized with step D (in 255ths), distortion D^2/12 per
 # coefficient and 6.02 dB per bit give dL/dR = 0 at lambda * D^2 = 3 * 12 / (2 ln 2) = 26.

@@ -8,8 +8,8 @@ from nic import __version__
 from nic.codec import Codec
 from nic.format.records import Stage, read_records, write_record
 from nic.models import zoo
-from nic.picture.pixels import Pixels
 from nic.transform import backends as backends
+from nic.types import Pixels
 
 QUALITIES = (1, 20, 35, 50, 65, 80, 100)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from nic.errors import NicError, UsageError
 from nic.picture import pixels, readers
-from nic.picture.pixels import Pixels
 from nic.transform.strips import as_rgb
+from nic.types import Pixels
 
 log = logging.getLogger("nic")
 

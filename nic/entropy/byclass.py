@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 import nic.fse as fse
 from nic.entropy import classmap
@@ -15,8 +14,7 @@ from nic.errors import CorruptError
 from nic.format.damage import Damage
 from nic.format.index import Mode
 from nic.models.tables import Prior
-
-Bytes = NDArray[np.uint8]
+from nic.types import Bytes
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class ByClass:
     """The class of every latent (h, w), with the tables that follow from it."""
 
     prior: Prior
-    which: int
+    table_set: int
     of_latent: Bytes
 
     def encode(self, mode: Mode, planes: Bytes, channels: list[int], threads: int) -> list[bytes]:
@@ -40,11 +38,11 @@ class ByClass:
         threads: int,
         damage: Damage,
     ) -> Bytes:
-        """Ranks of these channels; after a failure each by itself, and zero where it fails."""
+        """Ranks of these channels. Those of a channel that fails are 0; the others are decoded."""
         try:
             return self._decode(mode, [payloads[c] for c in channels], channels, threads)
         except (CorruptError, fse.FseError):
-            pass  # of which channel, is seen below
+            pass  # which channel it was is seen below
         ranks = np.zeros((len(channels), *self.of_latent.shape), np.uint8)
         for i, c in enumerate(channels):
             with damage.of([c]):
@@ -57,8 +55,6 @@ class ByClass:
         if not channels:
             return np.zeros((0, *self.of_latent.shape), np.uint8)
         tables_of, bank, layout = self._coding(mode, channels)
-        if mode == Mode.PRIOR:
-            return self._decode_two_states(payloads, tables_of, bank)
         try:
             return fse.decode_planes(payloads, tables_of, bank, layout, threads=threads)
         except fse.PlaneError as error:
@@ -69,17 +65,8 @@ class ByClass:
         if by_context and not self.prior.has_contexts:
             raise CorruptError("a channel is coded by contexts that the model does not have")
         context = fse.Context.ENERGY if by_context else fse.Context.CLASS
-        tables_of = self.prior.of_channels(self.which, channels[-1] + 1, by_context)[channels]
+        tables_of = self.prior.of_channels(self.table_set, channels[-1] + 1, by_context)[channels]
         shape = (self.of_latent.shape[0], self.of_latent.shape[1])
         layout = fse.Layout(shape, self.of_latent, self.prior.classes, context)
         counts = self.prior.counts
         return tables_of, classmap.bank_of(counts.tobytes(), counts.shape[1]), layout
-
-    def _decode_two_states(
-        self, payloads: Sequence[bytes], tables_of: Bytes, bank: fse.Bank
-    ) -> Bytes:
-        ranks = np.empty((len(payloads), *self.of_latent.shape), np.uint8)
-        for i, payload in enumerate(payloads):
-            plane = np.ascontiguousarray(tables_of[i, :, 0][self.of_latent])
-            ranks[i] = fse.decode_ctx(payload, plane, bank).reshape(plane.shape)
-        return ranks

@@ -1,4 +1,4 @@
-"""The class map: which class each 2x2 latents get, and how the map itself is coded."""
+"""The class map: a class for each 2x2 latents, and how the map itself is coded."""
 
 from functools import lru_cache
 
@@ -8,25 +8,25 @@ from numpy.typing import NDArray
 import nic.fse as fse
 from nic.errors import CorruptError
 from nic.models.tables import BLOCK, TABLE_LOG, Prior
+from nic.types import Bytes
 
-RAMPED = 0x80  # flag of the first byte; without it the payload has two states, as in light-1
+RAMPED = 0x80  # set in the first byte of every map: its payload is ramped
 
-Bytes = NDArray[np.uint8]
 Lengths = NDArray[np.uint32]
 
 
-def choose(ranks: Bytes, prior: Prior, which: int) -> Bytes:
-    """The class map with the shortest code under set ``which`` of a prior.
+def choose(ranks: Bytes, prior: Prior, table_set: int) -> Bytes:
+    """The class map with the shortest code under one table set of a prior.
 
-    The choice of every block alone comes first; then, in order, blocks change class where that
-    shortens their code and the naming of classes together. To do so twice would save .02 %.
+    First each block chooses by itself. Then, in order, blocks change class where that shortens
+    their code and the naming of classes together. A second round would save .02 %.
 
     Args: ranks: uint8 (C, h, w) symbol ranks.
     Returns: classes uint8 (ceil(h/2), ceil(w/2)).
     """
-    tables = prior.of_channels(which, len(ranks), prior.has_contexts)
+    tables = prior.of_channels(table_set, len(ranks), prior.has_contexts)
     costs = class_costs(ranks, tables, prior.bits)
-    return np.asarray(fse.choose_classes(costs, *prior.naming(which)))
+    return np.asarray(fse.choose_classes(costs, *prior.naming(table_set)))
 
 
 def class_costs(ranks: Bytes, tables: Bytes, bits: Lengths) -> Lengths:
@@ -43,36 +43,35 @@ def class_costs(ranks: Bytes, tables: Bytes, bits: Lengths) -> Lengths:
     return fse.class_costs(ranks, tables, bits, layout, BLOCK)
 
 
-def encode(classes: Bytes, prior: Prior, which: int) -> bytes:
+def encode(classes: Bytes, prior: Prior, table_set: int) -> bytes:
     """Chunk M: the set, and the classes, each by its west and north neighbours."""
-    bank, layout = _coding(prior, which, classes.shape)
-    tables = prior.contexts[which].reshape(1, 1, -1)
+    bank, layout = _coding(prior, table_set, classes.shape)
+    tables = prior.contexts[table_set].reshape(1, 1, -1)
     (payload,) = fse.encode_planes(classes[None], tables, bank, layout)
-    return bytes([RAMPED | which]) + payload
+    return bytes([RAMPED | table_set]) + payload
 
 
 def decode(class_map: bytes, prior: Prior | None, h: int, w: int) -> tuple[int, Bytes]:
     """The set and the class map of latents (h, w). Raises CorruptError."""
-    which, payload = class_map[0] & ~RAMPED, class_map[1:]
-    if prior is None or which >= len(prior.tables):
+    table_set, payload = class_map[0] & ~RAMPED, class_map[1:]
+    if not class_map[0] & RAMPED:
+        raise CorruptError("the class map is damaged: its first bit is not set")
+    if prior is None or table_set >= len(prior.tables):
         raise CorruptError("the class map is of a prior that the model does not have")
     shape = -(-h // BLOCK), -(-w // BLOCK)
-    bank, layout = _coding(prior, which, shape)
-    contexts = prior.contexts[which]
+    bank, layout = _coding(prior, table_set, shape)
+    contexts = prior.contexts[table_set]
     try:
-        if class_map[0] & RAMPED:
-            classes = fse.decode_planes([payload], contexts.reshape(1, 1, -1), bank, layout)[0]
-        else:
-            classes = fse.decode_causal(payload, shape, contexts, bank)
+        classes = fse.decode_planes([payload], contexts.reshape(1, 1, -1), bank, layout)[0]
     except fse.PlaneError as error:
         raise CorruptError(f"the class map is damaged: {error.reason}") from error
     except fse.FseError as error:
         raise CorruptError(f"the class map is damaged: {error}") from error
-    return which, classes
+    return table_set, classes
 
 
-def _coding(prior: Prior, which: int, shape: tuple[int, ...]) -> tuple[fse.Bank, fse.Layout]:
-    counts = prior.map_counts[which]
+def _coding(prior: Prior, table_set: int, shape: tuple[int, ...]) -> tuple[fse.Bank, fse.Layout]:
+    counts = prior.map_counts[table_set]
     bank = bank_of(counts.tobytes(), counts.shape[1])
     return bank, fse.Layout((shape[0], shape[1]), None, 1, fse.Context.PAIR)
 

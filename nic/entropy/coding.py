@@ -21,10 +21,10 @@ from nic.format.index import BY_CLASS, Channel, Mode
 from nic.format.records import Record, Stage
 from nic.models import tables
 from nic.models.tables import Prior
+from nic.types import Bytes
 
 MIDDLE_QUALITY = 50.0  # for symbols that do not say theirs
 
-Bytes = NDArray[np.uint8]
 Coded = tuple[Mode, bytes]
 Histogram = NDArray[np.uint32]  # of ranks
 
@@ -138,13 +138,13 @@ def _classes_of(
         return None
     h, w, _ = record.header.latent_shape
     try:
-        which, of_block = classmap.decode(record.class_map, prior, h, w)
+        table_set, of_block = classmap.decode(record.class_map, prior, h, w)
     except CorruptError as error:
         damage.notes.append(str(error))
         damage.lose(channels, "without the class map")
         return None
     assert prior is not None  # or the map would have been refused
-    return ByClass(prior, which, tables.spread(of_block, h, w))
+    return ByClass(prior, table_set, tables.spread(of_block, h, w))
 
 
 def to_ranks(record: Record) -> Bytes:
@@ -179,9 +179,9 @@ def costs(record: Record, prior: Prior) -> tuple[NDArray[np.uint8], NDArray[np.f
         class and channel, (K, C, S).
     """
     h, w, _ = record.header.latent_shape
-    which = prior.set_for(record.header.quality or MIDDLE_QUALITY)
-    of_block = classmap.choose(to_ranks(record), prior, which)
-    of_channel = prior.of_channels(which, record.header.channels, by_context=False)[..., 0]
+    table_set = prior.set_for(record.header.quality or MIDDLE_QUALITY)
+    of_block = classmap.choose(to_ranks(record), prior, table_set)
+    of_channel = prior.of_channels(table_set, record.header.channels, by_context=False)[..., 0]
     rank, _ = _translations(record.header.codebook)
     low, high = record.header.codebook
     ranks = [rank[symbol & 0xFF] for symbol in range(low, high + 1)]
@@ -222,13 +222,13 @@ def _with_prior(
     The set of tables is the one made for the nearest rate point.
     """
     _, h, w = planes.shape
-    which = prior.set_for(quality)
-    of_block = classmap.choose(planes, prior, which)
-    classes = ByClass(prior, which, tables.spread(of_block, h, w))
+    table_set = prior.set_for(quality)
+    of_block = classmap.choose(planes, prior, table_set)
+    classes = ByClass(prior, table_set, tables.spread(of_block, h, w))
     mode = Mode.CONTEXT if prior.has_contexts else Mode.CLASS
     payloads = classes.encode(mode, planes, channels, threads)
     coded = {c: (mode, payload) for c, payload in zip(channels, payloads, strict=True)}
-    return classmap.encode(of_block, prior, which), coded
+    return classmap.encode(of_block, prior, table_set), coded
 
 
 def _if_it_pays(

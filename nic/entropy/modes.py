@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 import nic.fse as fse
 from nic.errors import UsageError
 from nic.format.index import Mode
+from nic.types import Bytes
 
 RAW_BITS = 5  # a codebook has at most 32 values
 RANKS = 1 << RAW_BITS
 PARAMETER, ZSTD = b"\x08", b"\x09"
 LEAST_OWN = 3  # bytes of the shortest table and of a payload's states
 
-Bytes = NDArray[np.uint8]
 Coded = tuple[Mode, bytes]
 Histogram = NDArray[np.uint32]  # of ranks
 

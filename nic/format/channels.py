@@ -17,18 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import CorruptError, UsageError
+from nic.format.chunks import CRC_SIZE, TRUNCATED, Opening, Stage, read_exactly, read_payload
 from nic.format.header import MAX_CHANNELS, Header
 from nic.format.index import Channel, Mode
-from nic.format.records import (
-    CRC_SIZE,
-    TRUNCATED,
-    Opening,
-    Record,
-    Stage,
-    read_exactly,
-    read_payload,
-    read_records,
-)
+from nic.format.records import Record, read_records
 
 EMPTY = Channel(Mode.EMPTY, 0)
 ITEM = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
@@ -53,7 +45,7 @@ def parse(text: str) -> Channels:
 
 
 def select(record: Record, channels: Channels) -> Record:
-    """The record with these channels alone, whatever its stage, and nothing decoded.
+    """The record with only these channels, whatever its stage, and nothing decoded.
 
     Channels after the last one are dropped, others are zero in latents and symbols, and empty
     in coded and packed records. Payloads are kept as they are.
@@ -80,7 +72,7 @@ def truncate(record: Record, count: int) -> Record:
 
 
 def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Record]:
-    """Yield every record of a stream with these channels alone; None is all of them.
+    """Yield every record of a stream with only these channels; None is all of them.
 
     Where the source can seek, the other channels are not read, and the checksum of chunk D,
     which covers them too, is not checked. A source that cannot is read, and checked, to its
@@ -146,7 +138,7 @@ def _pick(stage: Stage, header: Header, data: bytes, channels: Channels) -> tupl
 
 
 def _assemble(stage: Stage, header: Header, parts: Mapping[int, bytes]) -> tuple[Header, bytes]:
-    """Header and chunk D of a record that has these channels alone."""
+    """Header and chunk D of a record that has only these channels."""
     count = max(parts) + 1
     if stage == Stage.SYMBOLS:
         h, w, _ = header.latent_shape
@@ -161,7 +153,7 @@ def _assemble(stage: Stage, header: Header, parts: Mapping[int, bytes]) -> tuple
 def _read_some(
     channels: Channels, source: BinaryIO, stage: Stage, header: Header, opening: Opening
 ) -> tuple[Header, bytes]:
-    """Chunk D with these channels alone (see ``nic.format.records.ReadData``)."""
+    """Chunk D with only these channels (see ``nic.format.records.ReadData``)."""
     sizes = _sizes(stage, header) if stage != Stage.LATENTS else []
     if len(sizes) != header.channels or sum(sizes) != opening.length:
         return header, read_payload(source, opening)  # latents; or refused by the caller

@@ -5,18 +5,31 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from nic.errors import CorruptError
+from nic.errors import ChecksumError, CorruptError
+from nic.format.chunks import DATA
+
+UNTOLD = "in which channel cannot be told"
 
 
 @dataclass
 class Damage:
-    """The reason of every damaged channel, and what is not about one channel; false if empty."""
+    """The reason of every damaged channel, and what is not about one channel; false if empty.
+
+    ``data_failed`` says that chunk D does not fit its checksum.
+    """
 
     channels: dict[int, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    data_failed: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.channels or self.notes)
+        return bool(self.channels or self.notes or self.data_failed)
+
+    def error(self) -> CorruptError:
+        """The damage as an error."""
+        if self.data_failed:
+            return ChecksumError.of(DATA, self._further())
+        return CorruptError("; ".join(self._parts()))
 
     def lose(self, channels: Sequence[int], reason: str) -> None:
         """Note channels with the reason that they share."""
@@ -32,7 +45,15 @@ class Damage:
 
     def __str__(self) -> str:
         """One line: the notes, and all channels with the reason of the first."""
-        return "; ".join([*self.notes, *([self._channels()] if self.channels else [])])
+        return str(self.error())
+
+    def _further(self) -> str:
+        """What follows the words that chunk D fails its checksum."""
+        parts = "".join(f"; {part}" for part in self._parts())
+        return parts if self.channels else f", {UNTOLD}{parts}"
+
+    def _parts(self) -> list[str]:
+        return [*self.notes, *([self._channels()] if self.channels else [])]
 
     def _channels(self) -> str:
         damaged = sorted(self.channels)

@@ -7,37 +7,26 @@ import io
 import re
 from itertools import islice
 
-from nic.errors import CorruptError, NicError
-from nic.format.damage import Damage
-from nic.format.header import MAX_VARINT, read_varint, varint
-from nic.format.records import (
+from nic.errors import ChecksumError, CorruptError, NicError
+from nic.format.bits import MAX_VARINT, read_varint, varint
+from nic.format.chunks import (
     CRC_SIZE,
     DATA,
     END,
-    MAGIC,
-    MAP,
+    OPTIONAL,
     TRUNCATED,
     Chunk,
-    Parts,
-    Record,
     Stage,
-    data_size,
-    read_head,
     read_opening,
     read_payload,
 )
+from nic.format.damage import Damage
+from nic.format.records import MAGIC, Parts, Record, data_size, read_head
 
-SEARCHED = 1 << 16  # bytes behind a damaged chunk in which the class map is looked for
+# The chunks that channels need to be decoded, as a pattern: the class map.
+NEEDED = re.compile(b"[" + b"".join(kind.letter for kind in OPTIONAL if not kind.side) + b"]")
+SEARCHED = 1 << 16  # bytes behind a damaged chunk in which these are looked for
 CANDIDATES = 64  # that are tried, so that a hostile file costs no time
-
-
-def failed(kind: bytes) -> str:
-    """What is said of a chunk that its checksum does not fit."""
-    name = f"chunk {kind.decode()}" if kind.isalpha() else "a chunk"
-    return f"{name} fails its checksum"
-
-
-DATA_FAILED = failed(DATA)
 
 
 class DamagedRecord:
@@ -58,7 +47,7 @@ class DamagedRecord:
         self._place = self._data.find(self._opening, at)
         while at is not None:
             at = self._step(at)
-        if not self._damage or self._parts.data is None:
+        if not self._damage or not self._parts.has_data:
             raise error
         if (stage >= Stage.CODED) != bool(header.index):
             raise error
@@ -92,17 +81,17 @@ class DamagedRecord:
 
     def _broken(self, at: int) -> int | None:
         """Leave out the chunk at ``at``, or take what there is of it if that is chunk D."""
-        waiting = self._parts.data is None
+        waiting = not self._parts.has_data
         if waiting and 0 <= self._place < at:
             self._place = self._data.find(self._opening, at)
         behind = at + len(self._opening) + self._due + CRC_SIZE
         if waiting and (self._place == at or (self._place < 0 and self._ends(behind))):
             if behind <= len(self._data):
-                self._damage.notes.append(DATA_FAILED)
+                self._damage.data_failed = True
             payload = self._data[at + len(self._opening) :][: self._due]
             self._parts.take(Chunk(DATA, payload))
             return behind
-        self._damage.notes.append(f"{failed(self._data[at : at + 1])} and is left out")
+        self._damage.notes.append(f"{ChecksumError.of(self._data[at : at + 1])} and is left out")
         claimed = self._claimed(at)
         if claimed is not None and (self._ends(claimed) or self._read(claimed)):
             return claimed
@@ -118,11 +107,11 @@ class DamagedRecord:
         return at + 1 + len(varint(length)) + length + CRC_SIZE
 
     def _resume(self, at: int) -> int | None:
-        """Where a class map is, or chunk D, after a chunk of which even the length is damaged."""
-        if self._parts.data is not None or self._place <= at:
+        """Where a class map is, or chunk D, after a chunk with a damaged length."""
+        if self._parts.has_data or self._place <= at:
             return None
         near = self._data[: min(self._place, at + SEARCHED)]
-        for found in islice(re.compile(MAP).finditer(near, at + 1), CANDIDATES):
+        for found in islice(NEEDED.finditer(near, at + 1), CANDIDATES):
             if self._read(found.start()) and self._source.tell() <= self._place:
                 return found.start()
         return self._place

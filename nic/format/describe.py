@@ -3,9 +3,9 @@
 from typing import Any
 
 from nic.errors import ModelError
+from nic.format.chunks import KINDS, OPTIONAL
 from nic.format.records import Record, size
 from nic.models import zoo
-from nic.picture.metadata import KINDS
 
 
 def describe(record: Record) -> dict[str, Any]:
@@ -29,15 +29,14 @@ def describe(record: Record) -> dict[str, Any]:
         "bpp": round(8 * total / (header.width * header.height), 4),
         "name": header.name,
         "history": list(header.history),
-        "alpha": len(record.alpha),
         "metadata": _metadata(record),
     }
+    here = [kind.field for kind in OPTIONAL if record.stage in kind.stages]
+    facts |= {name: len(getattr(record, name)) for name in here}
     if header.index:
         payload = sum(channel.size for channel in header.index)
-        facts["class_map"] = len(record.class_map)
-        facts["excess"] = len(record.excess)
-        beside = len(record.class_map) + len(record.excess) + len(record.alpha)
-        facts["overhead"] = total - payload - beside - sum(facts["metadata"].values())
+        beside = sum(facts[name] for name in here) + sum(facts["metadata"].values())
+        facts["overhead"] = total - payload - beside
         facts["channel_index"] = [
             {"channel": c, "mode": channel.mode.name.lower(), "bytes": channel.size}
             for c, channel in enumerate(header.index)
@@ -48,8 +47,8 @@ def describe(record: Record) -> dict[str, Any]:
 def _metadata(record: Record) -> dict[str, int]:
     """Bytes of the ancillary chunks, by what they are, or by letter."""
     sizes: dict[str, int] = {}
-    for kind, payload in record.extra:
-        name = KINDS.get(kind, kind.decode())
+    for letter, payload in record.extra:
+        name = KINDS[letter].name if letter in KINDS else letter.decode()
         sizes[name] = sizes.get(name, 0) + len(payload)
     return sizes
 

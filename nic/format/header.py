@@ -2,26 +2,25 @@
 
 import json
 import struct
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from enum import IntEnum
 from itertools import islice
 from typing import Any, Self
 
 from nic.errors import CorruptError, VersionError
+from nic.format.bits import read_varint, varint
 from nic.format.index import Channel, Mode, from_bits, to_bits
+from nic.types import CODEBOOK, STRIDE
 
 MAX_SIDE = 1 << 24  # pixels; bounds every size computed from a header
 MAX_PIXELS = 1 << 30  # per picture; bounds the planes that a few bytes can ask for
 MAX_CHANNELS = 255
 # What Python raises on JSON that is not a header, whatever is wrong with it.
 INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-MAX_VARINT = 9  # bytes
 QUALITY_STEPS = 100  # the packed header stores quality in hundredths
-STRIDE = 8  # pixels per latent each way
 # Flags in the packed header's byte of the colour model:
 IS_STRIP = 0x80
-IN_BITS = 0x40  # the index
+IN_BITS = 0x40  # the index; set in every file, so that another index can tell itself apart
 
 
 class Colour(IntEnum):
@@ -51,7 +50,7 @@ class Header:
     model_name: str | None = None
     bit_depth: int = 8
     latent_channels: int = 64
-    codebook: tuple[int, int] = (-15, 16)
+    codebook: tuple[int, int] = CODEBOOK
     quality: float | None = None
     index: tuple[Channel, ...] = ()
     name: str | None = None
@@ -116,9 +115,7 @@ def from_json(data: bytes) -> Header:
     """Inverse of ``to_json``; derived fields are recomputed. Raises CorruptError."""
     try:
         table = json.loads(data)
-        table = {f.name: table[f.name] for f in fields(Header) if f.name != "strip"} | {
-            "strip": table.get("strip")  # which early versions do not write
-        }
+        table = {f.name: table[f.name] for f in fields(Header)}
         table["colour"] = Colour[str(table["colour"]).upper()]
         table["index"] = tuple(Channel(Mode[m.upper()], int(s)) for m, s in table["index"])
         low, high = table["codebook"]
@@ -142,15 +139,14 @@ def from_json(data: bytes) -> Header:
 
 # The packed header, at most 19 bytes (27 of a strip) and then the index:
 #
-#     u8      colour | 80 when this is a strip of a larger picture | 40 for an index in bits
+#     u8      colour | 40 | 80 when this is a strip of a larger picture
 #     varint  width, height
-#     varint  of a strip alone: its first row / 8, and the height of the whole picture
+#     varint  only of a strip: its first row / 8, and the height of the whole picture
 #     varint  quality in hundredths; 0 when it was left at the model's default
 #     u8      latent channels, coded channels
 #     i8      codebook: least and greatest symbol
 #     u8[4]   first bytes of the model's content hash
-#     -       the index in bits (``nic.format.index``); or, as the first files have it and without
-#             the flag, per coded channel a varint: payload size << 3 | mode
+#     -       the channel index (``nic.format.index``)
 
 
 def to_packed(header: Header) -> bytes:
@@ -168,29 +164,30 @@ def to_packed(header: Header) -> bytes:
 
 
 def from_packed(data: bytes) -> Header:
-    """Inverse of ``to_packed``. Raises CorruptError, or VersionError for an unknown colour."""
+    """Inverse of ``to_packed``.
+
+    Raises: CorruptError, and VersionError for a colour, a layout or a mode that is not known.
+    """
     source = iter(data)
     try:
         flags = next(source)
-        is_strip, in_bits = flags & IS_STRIP, flags & IN_BITS
+        colour, is_strip = _colour(flags), flags & IS_STRIP
         width, height = read_varint(source), read_varint(source)
         strip = (STRIDE * read_varint(source), read_varint(source)) if is_strip else None
         quality = read_varint(source)
-        latent_channels, channels, low, high = struct.unpack("<BBbb", bytes(islice(source, 4)))
-        model = bytes(islice(source, 4)).hex()
-        index = from_bits(source, channels) if in_bits else _from_varints(source, channels)
+        numbers = struct.unpack("<BBbb4s", bytes(islice(source, 8)))
+        latent_channels, channels, low, high, model = numbers
     except (StopIteration, struct.error) as error:
         raise CorruptError("the packed header ends too early") from error
-    if next(source, None) is not None:
+    rest = bytes(source)
+    index, used = from_bits(rest, channels)
+    if used < len(rest):
         raise CorruptError("the packed header has bytes left over")
-    colour = flags & ~(IS_STRIP | IN_BITS)
-    if colour not in set(Colour):
-        raise VersionError(f"unknown colour model {colour}; a newer nic wrote this file")
     return Header(
         width=width,
         height=height,
-        colour=Colour(colour),
-        model=model,
+        colour=colour,
+        model=model.hex(),
         channels=channels,
         latent_channels=latent_channels,
         codebook=(low, high),
@@ -200,30 +197,11 @@ def from_packed(data: bytes) -> Header:
     ).check()
 
 
-def _from_varints(source: Iterator[int], channels: int) -> tuple[Channel, ...]:
-    entries = [read_varint(source) for _ in range(channels)]
-    return tuple(Channel(Mode(entry & 7), entry >> 3) for entry in entries)
-
-
-def varint(value: int) -> bytes:
-    """Unsigned LEB128: seven bits per byte, least significant first, high bit = more."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def read_varint(source: Iterator[int]) -> int:
-    """Read one varint from an iterator over bytes.
-
-    Raises StopIteration when the bytes end inside it, CorruptError when it is too long.
-    """
-    value = 0
-    for shift in range(0, 7 * MAX_VARINT, 7):
-        byte = next(source)
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value
-    raise CorruptError("a number in the header is too long")
+def _colour(flags: int) -> Colour:
+    """The colour model of a packed header's first byte. Raises VersionError."""
+    if not flags & IN_BITS:
+        raise VersionError("unknown layout of the packed header; a newer nic wrote this file")
+    number = flags & ~(IS_STRIP | IN_BITS)
+    if number not in set(Colour):
+        raise VersionError(f"unknown colour model {number}; a newer nic wrote this file")
+    return Colour(number)

@@ -11,26 +11,23 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from nic.errors import CorruptError, NicError, PartialError, VersionError
+from nic.errors import ChecksumError, CorruptError, NicError, PartialError, VersionError
+from nic.format.chunks import DATA, TABLE, Opening, Stage, read_unchecked
 from nic.format.damage import Damage
-from nic.format.damaged import DATA_FAILED, DamagedRecord
+from nic.format.damaged import DamagedRecord
 from nic.format.header import Header
 from nic.format.records import (
     MAGIC,
-    Opening,
     Record,
-    Stage,
     data_size,
     read_record,
     read_records,
-    read_unchecked,
     what_instead,
 )
 from nic.picture.limits import MAX_LATENT, Limit, Work
 from nic.transform import strips
 
 BLANK_PIXELS = 1 << 20  # of a strip that stands for lost ones
-UNTOLD = "in which channel cannot be told"
 
 
 class Codec(Protocol):
@@ -41,7 +38,7 @@ class Codec(Protocol):
     def intact_symbols(self, record: Record) -> tuple[Record, Damage]:
         """A coded or packed record as symbols, zero in damaged channels, and which those are."""
 
-    def checked_rest(self, record: Record) -> Record:
+    def check_side_data(self, record: Record) -> Record:
         """The record. Raises CorruptError when alpha or metadata is damaged."""
 
 
@@ -121,15 +118,13 @@ def checked_records(source: BinaryIO, codec: Codec) -> Iterator[Record]:
     try:
         for record in read_records(source, read_data=read_data):
             decoded, damage = _decode(record, codec)
-            if failed:
-                what = f"; {damage}" if damage else f", {UNTOLD}"
-                raise CorruptError(f"damaged: {DATA_FAILED}{what}")
+            damage.data_failed = failed
             if damage:
-                raise CorruptError(str(damage))
-            yield codec.checked_rest(decoded)
+                raise damage.error()
+            yield codec.check_side_data(decoded)
     except NicError as error:
-        if failed and DATA_FAILED not in str(error):
-            raise CorruptError(f"damaged: {DATA_FAILED}") from error
+        if failed and not (isinstance(error, ChecksumError) and error.kind == DATA):
+            raise ChecksumError.of(DATA) from error
         raise
 
 
@@ -190,17 +185,16 @@ def _record(data: bytes, codec: Codec) -> tuple[Record, Damage]:
     intact = [c for c, size in enumerate(_sizes(record)) if size and c not in damage.channels]
     if damage.channels and not intact:
         raise CorruptError(f"{damage}; no channel is intact")
-    if not damage.channels:
-        damage.notes = [f"{n}, {UNTOLD}" if n == DATA_FAILED else n for n in damage.notes]
-    return _sound_rest(decoded, codec, damage), damage
+    return _sound_sides(decoded, codec, damage), damage
 
 
-def _sound_rest(record: Record, codec: Codec, damage: Damage) -> Record:
-    """The record without alpha, excess or metadata that are damaged behind a sound checksum."""
-    nothing: dict[str, Any] = {"alpha": b"", "excess": b"", "extra": ()}
+def _sound_sides(record: Record, codec: Codec, damage: Damage) -> Record:
+    """The record without side data that are damaged behind a sound checksum."""
+    names = dict.fromkeys(kind.field for kind in TABLE if kind.side)
+    nothing: dict[str, Any] = {name: type(getattr(record, name))() for name in names}
     for name, empty in nothing.items():
         try:
-            codec.checked_rest(replace(record, **(nothing | {name: getattr(record, name)})))
+            codec.check_side_data(replace(record, **(nothing | {name: getattr(record, name)})))
         except CorruptError as error:
             damage.notes.append(f"{error}, and left out")
             record = replace(record, **{name: empty})

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from nic.errors import CorruptError, VersionError
 from nic.format.header import Colour
 from nic.format.records import MAGIC, Record, Stage, read_record, write_record
+from nic.types import Floats
 
 Plane = NDArray[np.uint8]  # (H, W): 0 transparent, 255 opaque
-Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 PNG, RECORD = 0, 1

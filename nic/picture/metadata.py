@@ -13,13 +13,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, Self
 
 from nic.errors import CorruptError
-from nic.format.records import Chunk
+from nic.format.chunks import ANCILLARY, Chunk
 
 log = logging.getLogger("nic")
 
 Keep = Literal["all", "icc", "none"]
 KEEP: tuple[Keep, ...] = ("all", "icc", "none")
-KINDS = {b"i": "icc", b"x": "exif", b"m": "xmp"}  # letters of chunks are never reused
+NAMES = {kind.letter: kind.name for kind in ANCILLARY}
 MAX_SIZE = 1 << 24  # bytes of each, decompressed
 EXIF_PREFIX = b"Exif\0\0"  # of JPEG's; not stored
 # The kinds that a format can hold, and what the size of one marker leaves in JPEG.
@@ -72,7 +72,7 @@ def to_chunks(metadata: Metadata) -> tuple[Chunk, ...]:
     """The ancillary chunks of a record that hold the metadata."""
     return tuple(
         Chunk(letter, zlib.compress(content, 9))
-        for letter, kind in KINDS.items()
+        for letter, kind in NAMES.items()
         if (content := getattr(metadata, kind))
     )
 
@@ -81,7 +81,7 @@ def from_chunks(chunks: tuple[Chunk, ...]) -> Metadata:
     """Inverse of ``to_chunks``; other chunks are left alone. Raises CorruptError."""
     found: dict[str, bytes] = {}
     for letter, payload in chunks:
-        kind = KINDS.get(letter)
+        kind = NAMES.get(letter)
         if kind is None:
             continue
         if kind in found:

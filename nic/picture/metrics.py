@@ -5,8 +5,9 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from nic.types import Doubles
+
 Image = NDArray[np.uint8]  # (H, W, 3) or (H, W)
-Floats = NDArray[np.float64]
 
 PEAK = 255.0
 WINDOW, SIGMA = 11, 1.5  # Gaussian window of Wang et al. (2004)
@@ -60,18 +61,18 @@ def similarities(reference: Image, decoded: Image) -> tuple[float, float]:
     return float(wholes[0].mean()), float(reduce(np.multiply, factors).mean())
 
 
-def _planes(image: Image) -> Floats:
+def _planes(image: Image) -> Doubles:
     return np.atleast_3d(image).astype(np.float64).transpose(2, 0, 1)  # (C, H, W)
 
 
-def _similarity(x: Floats, y: Floats) -> Floats:
+def _similarity(x: Doubles, y: Doubles) -> Doubles:
     """(2, C): mean SSIM of each plane, and the mean of its contrast-structure factor."""
     h, w = x.shape[1] - WINDOW + 1, x.shape[2] - WINDOW + 1
     strips = [slice(top, top + STRIP + WINDOW - 1) for top in range(0, h, STRIP)]
     return np.asarray(sum(_sums(x[:, strip], y[:, strip]) for strip in strips) / (h * w))
 
 
-def _sums(x: Floats, y: Floats) -> Floats:
+def _sums(x: Doubles, y: Doubles) -> Doubles:
     """What ``_similarity`` gives, as sums over all positions of the window."""
     mean_x, mean_y = _blur(x), _blur(y)
     squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
@@ -80,7 +81,7 @@ def _sums(x: Floats, y: Floats) -> Floats:
     return np.array([whole.sum(axis=(1, 2)), contrast.sum(axis=(1, 2))])
 
 
-def _blur(x: Floats) -> Floats:
+def _blur(x: Doubles) -> Doubles:
     """Separable Gaussian filter, valid positions only: (C, H, W) -> (C, H-10, W-10)."""
     taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
     taps /= taps.sum()
@@ -89,7 +90,7 @@ def _blur(x: Floats) -> Floats:
     return np.asarray(sum(tap * rows[:, :, i : i + w] for i, tap in enumerate(taps)))
 
 
-def _halve(x: Floats) -> Floats:
+def _halve(x: Doubles) -> Doubles:
     """Mean of 2x2 samples; an odd last row or column is dropped."""
     h, w = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
     return np.asarray(x[:, :h, :w].reshape(len(x), h // 2, 2, w // 2, 2).mean(axis=(2, 4)))

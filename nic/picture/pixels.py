@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nic.picture.metadata import NOTHING, Metadata
-
-Pixels = NDArray[np.uint8]
+from nic.types import Pixels
 
 
 @dataclass(frozen=True)

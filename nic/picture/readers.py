@@ -23,7 +23,8 @@ from nic.picture import metadata, pam, png
 from nic.picture.formats import READERS
 from nic.picture.limits import ANY, Limit, Work
 from nic.picture.metadata import Keep
-from nic.picture.pixels import Picture, Pixels, simplified
+from nic.picture.pixels import Picture, simplified
+from nic.types import Pixels
 
 log = logging.getLogger("nic")
 

@@ -10,7 +10,6 @@ from itertools import chain, groupby
 from typing import BinaryIO, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nic.errors import CorruptError, UsageError
 from nic.format.header import Header
@@ -21,8 +20,8 @@ from nic.picture.metadata import NOTHING, Keep, Metadata
 from nic.picture.pixels import Picture
 from nic.picture.readers import PNM
 from nic.picture.writers import COLOUR_PGM
+from nic.types import Pixels
 
-Pixels = NDArray[np.uint8]
 T = TypeVar("T")
 MAX_HEADER = 1024  # bytes, comments included
 PIECE = 1 << 24  # bytes per read

@@ -11,9 +11,10 @@ import numpy as np
 from nic.errors import UsageError
 from nic.picture.limits import ANY, Limit
 from nic.picture.metadata import Keep
-from nic.picture.pixels import Picture, Pixels
+from nic.picture.pixels import Picture
 from nic.picture.readers import of_image
 from nic.picture.rows import Rows, of_picture, open_picture
+from nic.types import Pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,7 +6,8 @@ from dataclasses import replace
 from nic.errors import UsageError
 from nic.picture import metadata, pam
 from nic.picture.formats import FORMATS, WITH_ALPHA
-from nic.picture.pixels import Picture, Pixels, flattened
+from nic.picture.pixels import Picture, flattened
+from nic.types import Pixels
 
 log = logging.getLogger("nic")
 

@@ -8,9 +8,9 @@ value is beyond the codebook, in their order::
     3 bits     k
     golomb k   n times: how far beyond it the value of each of them is, in their order
 
-The codes are those of the channel index (``nic.format.index``), of a fixed order. Zeros fill
-the last byte. Of a channel whose symbols are not there, or are others, n does not fit, and its part
-says nothing: so channels can be dropped without a look at this chunk.
+``nic.format.bits`` draws the codes; zeros fill the last byte. Where the symbols of a channel are
+not there, or are others, n does not fit, and the part of that channel says nothing. So channels can
+be dropped without a look at this chunk.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import CorruptError
+from nic.format.bits import Bits, golomb, to_bytes
 from nic.format.header import MAX_CHANNELS
-from nic.format.index import golomb, to_bytes
 
 LIMIT = 1 << 24  # of a rounded latent, either way; from there on float32 skips integers
 MAX_BEYOND = 2 * LIMIT
@@ -65,47 +65,16 @@ def channels(chunk: bytes, size: int) -> Iterator[tuple[int, list[int]]]:
 
     Raises: CorruptError.
     """
-    bits, channel = _Bits(chunk), -1
+    bits, channel = Bits(chunk, "chunk X"), -1
     while bits.more():
-        channel += 1 + bits.golomb(0)
-        count, order = bits.golomb(COUNT_ORDER), bits.number(ORDER_BITS)
+        channel += 1 + bits.golomb(0, MAX_ZEROS)
+        count, order = bits.golomb(COUNT_ORDER, MAX_ZEROS), bits.number(ORDER_BITS)
         if channel >= MAX_CHANNELS or count > size:
             raise CorruptError("chunk X is damaged: it speaks of more than there can be")
-        amounts = [bits.golomb(order) for _ in range(count)]
+        amounts = [bits.golomb(order, MAX_ZEROS) for _ in range(count)]
         if max(amounts, default=0) > MAX_BEYOND:
             raise CorruptError("chunk X is damaged: a value out of range")
         yield channel, amounts
-
-
-class _Bits:
-    """Chunk X as text of 0 and 1, which is searched faster than bits are."""
-
-    def __init__(self, chunk: bytes) -> None:
-        self._text = f"{int.from_bytes(chunk):0{8 * len(chunk)}b}" if chunk else ""
-        self._at = 0
-
-    def more(self) -> bool:
-        """Whether anything but the zeros that fill the last byte is left. Raises CorruptError."""
-        if self._text.find("1", self._at, self._at + MAX_ZEROS + 1) >= 0:
-            return True
-        if len(self._text) - self._at >= 8:
-            raise CorruptError("chunk X is damaged: it does not end")
-        return False
-
-    def number(self, count: int) -> int:
-        """The next ``count`` bits."""
-        self._at += count
-        if self._at > len(self._text):
-            raise CorruptError("chunk X is damaged: it ends too early")
-        return int(self._text[self._at - count : self._at] or "0", 2)
-
-    def golomb(self, order: int) -> int:
-        """The inverse of ``nic.format.index.golomb``."""
-        zeros = self._text.find("1", self._at, self._at + MAX_ZEROS + 1) - self._at
-        if zeros < 0:
-            raise CorruptError("chunk X is damaged: a number is too long")
-        self._at += zeros
-        return (self.number(zeros + 1) - 1 << order) | self.number(order)
 
 
 def _length(amounts: Ints, order: int) -> int:

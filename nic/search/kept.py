@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nic.format.records import Record
-from nic.picture.rows import Pixels, Rows
+from nic.picture.rows import Rows
+from nic.types import Pixels
 
 IN_MEMORY = 1 << 28  # bytes; what is larger goes to the folder of temporary files
 

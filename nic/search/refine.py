@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 
 from nic.entropy.coding import costs as code_lengths
 from nic.errors import UsageError
-from nic.format.header import STRIDE
 from nic.format.records import Record
 from nic.loader import Loader
 from nic.models.keras_backend import Window
 from nic.quantize.rounding import quantize
 from nic.transform.strips import Span, Strip, analyse, spans, unit
+from nic.types import STRIDE, Floats
 
 SIDE = 96  # latents a side, context not included: a gigabyte of activations and their slopes
 DEAREST = 20.0  # bits: what cannot be coded costs so much; a cost must have a slope to leave it
 
-Floats = NDArray[np.float32]
 Classes = NDArray[np.uint8]
 
 

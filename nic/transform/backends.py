@@ -8,15 +8,12 @@ import importlib.util
 import os
 from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from nic.errors import ModelError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.models.zoo import Model
+from nic.types import Floats
 
 Name = Literal["auto", "litert", "keras"]
-Floats = NDArray[np.float32]
 
 
 class Backend(Protocol):

@@ -1,14 +1,12 @@
 """Pictures to latents and back: the analysis and the synthesis transform."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nic.errors import UsageError
 from nic.format.header import MAX_PIXELS, MAX_SIDE, Colour, Header
 from nic.format.records import Record, Stage
 from nic.transform.strips import Strip, Transform, analyse, synthesise
-
-Pixels = NDArray[np.uint8]  # (H, W, 3) colour or (H, W) grey
+from nic.types import Pixels
 
 
 def encode(

@@ -15,18 +15,15 @@ from itertools import pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nic.errors import CorruptError
-from nic.format.header import STRIDE, Header
+from nic.format.header import Header
+from nic.types import STRIDE, Floats, Pixels
 
 TILE = 1920  # pixels a side, context not included: 2 million pixels, 400 MB of activations
 FIXED_BYTES = 600 << 20  # of the programs, a network and its activations for a tile
 BYTES_PER_PIXEL = 20  # of latents and symbols, and what is made of them
 STRIP_ROWS = 16  # a strip's rows are a multiple: no class of 2x2 latents is cut
-
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
 
 
 class Transform(Protocol):

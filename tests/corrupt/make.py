@@ -3,9 +3,8 @@
 
     tests/corrupt/make.py [FOLDER]
 
-They are spelt out byte by byte from the drawings in nic/format/records.py and
-nic/format/header.py, without the library, of a picture of 16x8 pixels: two latents in each of
-two channels.
+They are spelt out byte by byte from the drawings in nic/format, without the library. The picture
+has 16x8 pixels: two latents in each of two channels.
 """
 
 import json
@@ -19,12 +18,12 @@ END = b"E"
 HEADER = {
     "width": 16, "height": 8, "colour": "rgb", "model": "00000000", "channels": 2,
     "model_name": None, "bit_depth": 8, "latent_channels": 2, "codebook": [-15, 16],
-    "quality": None, "index": [], "name": None, "history": [],
+    "quality": None, "index": [], "name": None, "history": [], "strip": None,
 }  # fmt: skip
 DATA = bytes([0, 1, 2, 255])
 # Colour, width, height, quality, latent channels, channels, codebook, model; then the index.
-FACTS = bytes([0, 16, 8, 0, 2, 2, 0xF1, 16, 0, 0, 0, 0])
-EMPTY, CONSTANT, RAW, FSE, PRIOR = range(5)
+FACTS = bytes([0x40, 16, 8, 0, 2, 2, 0xF1, 16, 0, 0, 0, 0])
+EMPTY, CONSTANT, RAW, FSE, RESERVED, CLASS, CONTEXT, OWN = range(8)
 
 
 def number(value):
@@ -45,27 +44,41 @@ def head(**changes):
 
 
 def index(*entries):
-    """Chunk H in compact form, with (size, mode) of both channels."""
-    return chunk(b"H", FACTS + b"".join(number(size << 3 | mode) for size, mode in entries))
+    """The channel index of (size, mode) of every channel."""
+    bits, before, mean, spread = "", CONTEXT, 0, 0
+    for size, mode in entries:
+        bits += "1" if mode == before else f"0{mode:03b}"
+        before = mode
+        if mode != EMPTY:
+            near, order = mean >> 4, max(0, (spread >> 4).bit_length() - 1)
+            folded = 2 * (size - near) - 1 if near < size <= 2 * near else 2 * (near - size)
+            folded = size if size > 2 * near else folded
+            quotient = f"{(folded >> order) + 1:b}"
+            rest = f"{folded % 2**order:0{order}b}" if order else ""
+            bits += "0" * (len(quotient) - 1) + quotient + rest
+            mean, spread = (mean + 16 * size) >> 1, (3 * spread + 16 * folded) >> 2
+    bits += "0" * (-len(bits) % 8)
+    return bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
 
 
-def in_bits(bits):
-    """A whole packed record of two channels without data, and an index of these bits."""
-    facts = bytes([0x40, *FACTS[1:]])
-    return MAGIC + PACKED + chunk(b"H", facts + bits) + chunk(b"D", b"") + END
+def without_data(head):
+    """A whole packed record with this header, and no data."""
+    return MAGIC + PACKED + chunk(b"H", head) + chunk(b"D", b"") + END
 
 
 def packed(payload, *entries, before=b"", flip=0):
     """A whole packed record."""
-    return MAGIC + PACKED + index(*entries) + before + chunk(b"D", payload, flip=flip) + END
+    head = chunk(b"H", FACTS + index(*entries))
+    return MAGIC + PACKED + head + before + chunk(b"D", payload, flip=flip) + END
 
 
 def strip(top, height, whole):
     """A packed record of some rows of a larger picture, all of whose symbols are zero."""
-    facts = bytes([0x80, 16, height, top // 8, whole, *FACTS[3:], 0, 0])
-    return MAGIC + PACKED + chunk(b"H", facts) + chunk(b"D", b"") + END
+    facts = bytes([0xC0, 16, height, top // 8, whole, *FACTS[3:]])
+    return without_data(facts + NOTHING)
 
 
+NOTHING = index((0, EMPTY), (0, EMPTY))
 SOUND = MAGIC + SYMBOLS + head() + chunk(b"D", DATA) + END
 SOUND_PACKED = packed(b"\x03", (0, EMPTY), (1, CONSTANT))
 
@@ -108,22 +121,28 @@ STREAMS = {
     "chunk_length_endless": MAGIC + SYMBOLS + head() + b"D" + 20 * b"\xff",
     "chunk_length_2_to_50": MAGIC + SYMBOLS + head() + chunk(b"D", DATA, length=1 << 50),
     "chunk_length_2_to_39": MAGIC + SYMBOLS + head() + chunk(b"D", DATA, length=1 << 39),
-    "packed_header_cut": MAGIC + PACKED + chunk(b"H", FACTS[:9]) + chunk(b"D", b"") + END,
-    "packed_header_left_over": MAGIC + PACKED + chunk(b"H", FACTS + bytes(3)) + END,
-    "packed_colour_unknown": MAGIC + PACKED + chunk(b"H", b"\x07" + FACTS[1:] + bytes(2)) + END,
-    "packed_index_cut": in_bits(b""),
-    "packed_index_long_size": in_bits(b"\x80" + bytes(40)),
-    "packed_index_not_filled_with_zeros": in_bits(b"\x0f"),  # 0 000: empty; 1: again
-    "channel_own_table_missing": packed(b"", (0, 7), (0, EMPTY)),
+    "packed_header_cut": without_data(FACTS[:9]),
+    "packed_header_left_over": without_data(FACTS + NOTHING + bytes(2)),
+    "packed_colour_unknown": without_data(b"\x47" + FACTS[1:] + NOTHING),
+    "packed_layout_unknown": without_data(b"\0" + FACTS[1:] + NOTHING),
+    "packed_index_cut": without_data(FACTS),
+    "packed_index_long_size": without_data(FACTS + b"\x80" + bytes(40)),
+    "packed_index_not_filled_with_zeros": without_data(FACTS + b"\x0f"),  # 0 000: empty; 1: again
+    "channel_mode_reserved": packed(b"\x01", (0, EMPTY), (1, RESERVED)),
+    "channel_own_table_missing": packed(b"", (0, OWN), (0, EMPTY)),
     "channel_payload_missing": packed(b"", (0, EMPTY), (1, CONSTANT)),
-    "channel_empty_with_payload": packed(b"\0", (1, EMPTY), (0, EMPTY)),
+    "channel_empty_with_payload": MAGIC
+    + CODED
+    + head(index=[["empty", 1], ["empty", 0]])
+    + chunk(b"D", b"\0")
+    + END,
     "channel_constant_no_symbol": packed(b"\x20", (0, EMPTY), (1, CONSTANT)),
     "channel_raw_too_short": packed(b"\0", (1, RAW), (0, EMPTY)),
     "channel_fse_table_cut": packed(b"\x10", (0, EMPTY), (1, FSE)),
     "channel_fse_garbage": packed(bytes(range(200, 220)), (0, EMPTY), (20, FSE)),
-    "channel_by_class_without_map": packed(b"\x01", (0, EMPTY), (1, PRIOR)),
+    "channel_by_class_without_map": packed(b"\x01", (0, EMPTY), (1, CLASS)),
     "class_map_empty": packed(b"", (0, EMPTY), (0, EMPTY), before=chunk(b"M", b"")),
-    "class_map_twice": packed(b"", (0, EMPTY), (0, EMPTY), before=2 * chunk(b"M", b"\0\1")),
+    "class_map_twice": packed(b"", (0, EMPTY), (0, EMPTY), before=2 * chunk(b"M", b"\x80\1")),
     "channels_both_damaged": packed(b"\0\x20", (1, RAW), (1, CONSTANT)),
     "channel_damaged_and_checksum": packed(b"\x05\x20", (1, CONSTANT), (1, CONSTANT), flip=1),
     "channels_sound_and_checksum": packed(b"\x05", (0, EMPTY), (1, CONSTANT), flip=1),
@@ -142,10 +161,14 @@ STREAMS = {
     "strip_beyond_the_picture": strip(16, 8, 16),
     "strip_is_whole_picture": strip(0, 8, 8),
     "strip_off_the_grid": strip(0, 4, 16),
-    "packed_channels_0": MAGIC + PACKED + chunk(b"H", FACTS[:5] + b"\0" + FACTS[6:]) + END,
-    "packed_quality_over_100": MAGIC
-    + PACKED
-    + chunk(b"H", b"\0\x10\x08\xf5\x4e" + FACTS[4:] + b"\0\0"),
+    "class_map_of_symbols": MAGIC
+    + SYMBOLS
+    + head()
+    + chunk(b"M", b"\x80\1")
+    + chunk(b"D", DATA)
+    + END,
+    "packed_channels_0": without_data(FACTS[:5] + b"\0" + FACTS[6:]),
+    "packed_quality_over_100": without_data(FACTS[:3] + b"\xf5\x4e" + FACTS[4:] + NOTHING),
     "excess_empty": packed(b"", (0, EMPTY), (0, EMPTY), before=chunk(b"X", b"")),
     "excess_twice": packed(b"", (0, EMPTY), (0, EMPTY), before=2 * chunk(b"X", b"\x84")),
     "excess_endless": packed(b"", (0, EMPTY), (0, EMPTY), before=chunk(b"X", b"\0\0")),
@@ -169,10 +192,10 @@ STREAMS = {
     + chunk(b"D", bytes(16))
     + END,
     "class_map_checksum": packed(
-        b"\x01", (0, EMPTY), (1, PRIOR), before=chunk(b"M", b"\0\1", flip=8)
+        b"\x01", (0, EMPTY), (1, CLASS), before=chunk(b"M", b"\x80\1", flip=8)
     ),
     "class_map_of_unknown_model": packed(
-        b"\x01", (0, EMPTY), (1, PRIOR), before=chunk(b"M", b"\0\1")
+        b"\x01", (0, EMPTY), (1, CLASS), before=chunk(b"M", b"\x80\1")
     ),
 }
 

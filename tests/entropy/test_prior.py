@@ -1,11 +1,9 @@
-"""The class map and the prior tables: causal contexts, fitting, and what they do to symbols."""
+"""The class map and the model's tables: fitting, and what they do to symbols."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from records import planes, reread, symbols
 
 import nic.fse as fse
@@ -15,7 +13,6 @@ from nic.format.index import Mode
 from nic.models import tables
 from nic.models.training.fitting import cluster, fit
 
-steady = settings(deadline=None, max_examples=40)
 CLASSES = 6
 
 
@@ -36,52 +33,6 @@ def prior():
         clipped = [np.clip(p, -15, 16) for p in pictures]
         sets.append([coding.to_ranks(symbols(p, latent_channels=8)) for p in clipped])
     return fit(sets, CLASSES, fse.energy_contexts, classmap.class_costs)
-
-
-def slow_contexts(plane, contexts):
-    """The rule of fse.h, cell by cell."""
-    h, w = plane.shape
-    made = np.zeros_like(plane)
-    for y in range(h):
-        for x in range(w):
-            west = plane[y, x - 1] if x else plane[y - 1, x] if y else 0
-            north = plane[y - 1, x] if y else west
-            made[y, x] = contexts[west, north]
-    return made
-
-
-@steady
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
-def test_causal_contexts_round_trip(h, w, seed):
-    rng = np.random.default_rng(seed)
-    bank = fse.Bank(fse.Table.from_counts(rng.integers(1, 50, 5), 9) for _ in range(4))
-    contexts = rng.integers(0, 4, (5, 5)).astype(np.uint8)
-    plane = rng.integers(0, 5, (h, w)).astype(np.uint8)
-    chosen = fse.causal_plane(plane, contexts)
-    np.testing.assert_array_equal(chosen, slow_contexts(plane, contexts))
-    payload = fse.encode_ctx(plane, chosen, bank)
-    np.testing.assert_array_equal(fse.decode_causal(payload, (h, w), contexts, bank), plane)
-
-
-@steady
-@given(st.binary(max_size=60), st.integers(1, 12), st.integers(1, 12))
-def test_causal_decoding_of_any_bytes_is_an_error_or_a_plane(data, h, w):
-    bank = fse.Bank([fse.Table.from_counts([9, 5, 2], 5), fse.Table.from_counts([1, 1, 9], 5)])
-    contexts = np.eye(3, dtype=np.uint8)
-    try:
-        plane = fse.decode_causal(data, (h, w), contexts, bank)
-    except fse.CorruptStream:
-        return
-    again = fse.encode_ctx(plane, fse.causal_plane(plane, contexts), bank)
-    assert again == data
-
-
-def test_causal_decoding_refuses_contexts_that_do_not_fit():
-    bank = fse.Bank([fse.Table.from_counts([9, 5, 2], 5)])
-    with pytest.raises(fse.FseError, match="alphabet"):
-        fse.decode_causal(b"\x01", (1, 1), np.zeros((2, 2), np.uint8), bank)
-    with pytest.raises(fse.FseError, match="table"):
-        fse.decode_causal(b"\x01", (1, 1), np.ones((3, 3), np.uint8), bank)
 
 
 def test_fitted_tables_are_tables(prior):
@@ -175,3 +126,6 @@ def test_a_damaged_class_map_is_named(prior):
         coding.decode(replace(coded, class_map=coded.class_map[:-2]), prior)
     with pytest.raises(CorruptError, match="class map"):
         coding.decode(replace(coded, class_map=b"\xff" + coded.class_map[1:]), prior)
+    flagless = bytes([coded.class_map[0] & 0x7F]) + coded.class_map[1:]
+    with pytest.raises(CorruptError, match="first bit is not set"):
+        coding.decode(replace(coded, class_map=flagless), prior)

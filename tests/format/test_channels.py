@@ -17,7 +17,8 @@ from records import CHANNELS, from_bytes, planes, symbols, to_bytes
 from nic.entropy import coding
 from nic.errors import CorruptError, NicError, UsageError
 from nic.format import channels, pack
-from nic.format.header import to_packed, varint
+from nic.format.bits import varint
+from nic.format.header import to_packed
 from nic.format.index import BY_CLASS
 from nic.format.records import MAGIC, Record, Stage
 

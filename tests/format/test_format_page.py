@@ -21,9 +21,8 @@ from nic.entropy.coding import Coder
 from nic.errors import NicError
 from nic.format import pack
 from nic.format.index import Channel, Mode
-from nic.format.records import Record, Stage
+from nic.format.records import Stage
 from nic.models import zoo
-from nic.models.tables import Prior, spread
 from nic.models.training.fitting import fit
 from nic.picture.metadata import Metadata
 from nic.picture.pixels import Picture
@@ -111,7 +110,7 @@ def test_symbols_by_themselves(shape):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("kind", ["with_contexts", "without_contexts"])
 def test_symbols_with_tables_of_the_model(shape, kind, request):
-    """Modes 5 and 6, with the class map as it is written now."""
+    """Modes 5 and 6, with the class map."""
     prior, arrays = request.getfixturevalue(kind)
     mode = Mode.CONTEXT if prior.has_contexts else Mode.CLASS
     for quality in (1.0, 100.0):
@@ -121,31 +120,6 @@ def test_symbols_with_tables_of_the_model(shape, kind, request):
         assert used_modes(coded) - {Mode.EMPTY, Mode.CONSTANT} <= {mode}
         assert_page_decodes(coded, arrays, source)
         assert shape[1] == 1 or not coded.class_map or coded.class_map[0] & classmap.RAMPED
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_symbols_of_older_files(shape, with_contexts):
-    """Mode 4, and the class map in a two-state payload, as the first release wrote them."""
-    prior, arrays = with_contexts
-    source = busy_symbols(6, *shape)
-    assert_page_decodes(older(prior, 1, source), arrays, source)
-
-
-def older(prior: Prior, which: int, source) -> Record:
-    """A coded record of symbols (channels, h, w) in mode 4."""
-    record = record_of(source)
-    ranks = coding.to_ranks(record)
-    of_block = classmap.choose(ranks, prior, which)
-    naming = fse.causal_plane(of_block, prior.contexts[which])
-    map_bank = classmap.bank_of(prior.map_counts[which].tobytes(), CLASSES)
-    class_map = bytes([which]) + fse.encode_ctx(of_block, naming, map_bank)
-    bank = classmap.bank_of(prior.counts.tobytes(), prior.counts.shape[1])
-    classes = spread(of_block, *source.shape[1:])
-    payloads = [
-        fse.encode_ctx(plane, prior.tables[which, :, c, 0][classes], bank)
-        for c, plane in enumerate(ranks)
-    ]
-    return coded_record(record, [(Mode.PRIOR, payload) for payload in payloads], class_map)
 
 
 def coded_record(record, channels, class_map=b""):
@@ -226,11 +200,11 @@ def test_golden_files(path):
     assert hashlib.sha256(found.tobytes()).hexdigest() == SYMBOLS[path]
 
 
-def test_golden_files_have_the_modes_of_both_models():
+def test_golden_files_have_the_modes_of_models_with_tables():
     used = Counter(
         mode for path in SYMBOLS for mode, _ in page.read_packed(path.read_bytes()).index
     )
-    assert {Mode.EMPTY, Mode.FSE, Mode.PRIOR, Mode.CONTEXT} <= set(used)
+    assert {Mode.EMPTY, Mode.RAW, Mode.CONTEXT} <= set(used)
 
 
 def arrays_of(model_id):
@@ -241,16 +215,13 @@ def arrays_of(model_id):
 # -- what is refused ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("coder", ["raw", "fse", "own", "class", "context", "older"])
+@pytest.mark.parametrize("coder", ["raw", "fse", "own", "class", "context"])
 def test_both_refuse_the_same_bytes(coder, with_contexts, without_contexts):
     """Bits that flip and bytes that are lost, behind checksums that were made afterwards."""
     prior, arrays = without_contexts if coder == "class" else with_contexts
     source = busy_symbols(4, 9, 13)
-    if coder == "older":
-        coded = older(prior, 0, source)
-    else:
-        chosen = Coder.PRIOR if coder in ("class", "context") else Coder(coder)
-        coded = coding.encode(record_of(source), prior, chosen)
+    chosen = Coder.PRIOR if coder in ("class", "context") else Coder(coder)
+    coded = coding.encode(record_of(source), prior, chosen)
     rng = np.random.default_rng(5)
     outcomes = Counter()
     for _ in range(100):

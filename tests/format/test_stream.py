@@ -14,8 +14,10 @@ from records import from_bytes, reread, symbols, to_bytes
 from nic.entropy import coding
 from nic.errors import CorruptError, NicError, VersionError
 from nic.format import pack
-from nic.format.header import to_packed, varint
-from nic.format.records import END, MAGIC, Chunk, read_records, size
+from nic.format.bits import varint
+from nic.format.chunks import END
+from nic.format.header import to_packed
+from nic.format.records import MAGIC, Chunk, read_records, size
 
 steady = settings(deadline=None, max_examples=50)
 STAGES = ("latents", "symbols", "coded", "packed")
@@ -38,7 +40,7 @@ class Pipe(io.RawIOBase):
 
 
 def chunk(kind, payload, claimed=None):
-    """A chunk as the drawing in nic.format.records has it."""
+    """A chunk as the drawing in nic.format.chunks has it."""
     start = kind + varint(len(payload) if claimed is None else claimed)
     return start + payload + zlib.crc32(start + payload).to_bytes(4, "little")
 

@@ -63,7 +63,7 @@ def test_channels_in_words(channels, text):
 def test_the_test_program_names_every_damaged_channel(photograph):
     for channels, text in (([12], "channel 12 is damaged"), ([3, 12, 13, 14], "channels 3, 12-14")):
         result = invoke("test", data=damaged(photograph, *channels))
-        assert_fails(result, 3, "stdin: damaged: chunk D fails its checksum", text)
+        assert_fails(result, 3, "stdin: chunk D fails its checksum", text)
 
 
 def test_the_test_program_names_channels_behind_a_sound_checksum(photograph):

@@ -103,17 +103,12 @@ def tables(draw, log=None):
 
 
 @st.composite
-def coded_planes(draw, max_tables=64):
-    """Draw a bank, a plane, and symbols that its tables can code."""
-    log = draw(st.integers(5, 12))
-    distinct = draw(st.lists(tables(log), min_size=1, max_size=3))
-    size = draw(st.integers(1, max_tables))
-    bank = fse.Bank(distinct[i % len(distinct)] for i in range(size))
+def texts(draw):
+    """Draw a table, and symbols that it can code."""
+    table = draw(tables())
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    plane = rng.integers(0, size, draw(st.integers(0, 300)), dtype=np.uint8)
-    choices = [np.flatnonzero(table.counts) for table in bank.tables]
-    symbols = np.array([rng.choice(choices[t]) for t in plane], np.uint8)
-    return bank, plane, symbols
+    symbols = rng.choice(np.flatnonzero(table.counts), draw(st.integers(0, 300)))
+    return table, symbols.astype(np.uint8)
 
 
 @given(st.binary(max_size=600), st.integers(5, 12))
@@ -139,23 +134,13 @@ def test_header_round_trip(table):
     assert Table.from_normalised(table.normalised, table.table_log) == table
 
 
-@given(coded_planes(max_tables=1))
+@given(texts())
 @steady
-def test_payload_round_trip(coded):
-    """One table, any number of symbols from 0; a plane of zeros changes nothing."""
-    bank, plane, symbols = coded
-    payload = fse.encode(symbols, bank.tables[0])
-    assert np.array_equal(fse.decode(payload, len(symbols), bank.tables[0]), symbols)
-    assert fse.encode_ctx(symbols, plane, bank) == payload
-
-
-@given(coded_planes())
-@steady
-def test_context_round_trip(coded):
-    """Up to 64 tables, changing at every symbol."""
-    bank, plane, symbols = coded
-    payload = fse.encode_ctx(symbols, plane, bank)
-    assert np.array_equal(fse.decode_ctx(payload, plane, bank), symbols)
+def test_payload_round_trip(text):
+    """Any number of symbols from 0."""
+    table, symbols = text
+    payload = fse.encode(symbols, table)
+    assert np.array_equal(fse.decode(payload, len(symbols), table), symbols)
 
 
 @given(st.lists(st.integers(0, 1000), min_size=2, max_size=256), st.integers(8, 12))
@@ -272,22 +257,22 @@ def test_truncated_header(table):
             Table.from_header(header[:size])
 
 
-@given(coded_planes(), st.data())
+@given(texts(), st.data())
 @settings(max_examples=200, deadline=None)
-def test_damaged_payload(coded, data):
+def test_damaged_payload(text, data):
     """Bit flips: an error, or the symbols whose payload the damaged one is."""
-    bank, plane, symbols = coded
-    damaged = bytearray(fse.encode_ctx(symbols, plane, bank))
+    table, symbols = text
+    damaged = bytearray(fse.encode(symbols, table))
     for _ in range(data.draw(st.integers(1, 3))):
         bit = data.draw(st.integers(0, 8 * len(damaged) - 1)) if damaged else None
         if bit is not None:
             damaged[bit // 8] ^= 1 << bit % 8
     try:
-        decoded = fse.decode_ctx(damaged, plane, bank)
+        decoded = fse.decode(damaged, len(symbols), table)
     except CorruptStream:
         return
-    assert decoded.shape == plane.shape
-    assert fse.encode_ctx(decoded, plane, bank) == damaged
+    assert decoded.shape == symbols.shape
+    assert fse.encode(decoded, table) == damaged
 
 
 @given(st.binary(max_size=80), st.integers(0, 200))
@@ -353,9 +338,6 @@ ARGUMENTS = {
     "no table": (lambda: fse.Bank([]), "1 to 64"),
     "65 tables": (lambda: fse.Bank([TWO] * 65), "1 to 64"),
     "two table logs": (lambda: fse.Bank([TWO, Table((32, 32), 6)]), "one table log"),
-    "absent table, encoder": (lambda: fse.encode_ctx(b"\0", b"\1", fse.Bank([TWO])), "lacks"),
-    "absent table, decoder": (lambda: fse.decode_ctx(b"\1", b"\1", fse.Bank([TWO])), "lacks"),
-    "short plane": (lambda: fse.encode_ctx(b"\0\0", b"\0", fse.Bank([TWO])), "plane"),
     "fewer than no symbols": (lambda: fse.decode(b"", -1, TWO), "not in 0"),
     "2^31 symbols": (lambda: fse.decode(b"\1", 2**31, TWO), "not in 0"),
 }

@@ -19,6 +19,7 @@ from nic.models import zoo  # noqa: E402
 from nic.models.config import ModelConfig, load_config  # noqa: E402
 from nic.models.training import rate_distortion  # noqa: E402
 from nic.quantize import prediction  # noqa: E402
+from nic.types import CODEBOOK  # noqa: E402
 
 SCRIPTS = ROOT / "scripts"
 TINY = """
@@ -175,7 +176,7 @@ def test_training_predicts_as_the_quantizer_does():
     found = np.array(
         rate_distortion.median_edge(planes.transpose(1, 2, 0)[None].astype("float32"))
     )[0]
-    symbols = prediction.residuals(planes, rate_distortion.CODEBOOK)
+    symbols = prediction.residuals(planes, CODEBOOK)
     np.testing.assert_array_equal(planes - found.transpose(2, 0, 1), symbols)
 
 

@@ -414,7 +414,7 @@ def test_a_second_chunk_a_and_an_empty_one_are_refused(opaque):
     twice = replace(opaque, alpha=payload, extra=(Chunk(b"A", payload),))
     assert_fails(invoke("test", data=to_bytes(twice)), 5, "unexpected critical chunk 'A'")
     empty = to_bytes(replace(opaque, extra=(Chunk(b"A", b""),)))
-    assert_fails(invoke("test", data=empty), 3, "alpha plane is damaged: it is empty")
+    assert_fails(invoke("test", data=empty), 3, "chunk A, the alpha plane, is empty")
 
 
 def test_pam_faults_are_named():

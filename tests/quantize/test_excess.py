@@ -13,8 +13,8 @@ from nic.format import channels
 from nic.format.records import Stage
 from nic.quantize import excess
 from nic.quantize.rounding import dequantize, quantize
+from nic.types import CODEBOOK
 
-CODEBOOK = (-15, 16)
 WHOLE = Uniform(has_excess=True)
 
 
@@ -77,7 +77,7 @@ def test_chunks_are_read_as_the_page_says(spread):
 FAULTS = {  # of channel 0: one zero less than the bits of n, n, and 3 bits of the order
     "zeros that do not end": (b"\0\0", "does not end"),
     "a number too long": (b"\x80\0\0\0\0\x08", "too long"),
-    "no amount": (b"\xc4\0", "too long"),
+    "no amount": (b"\xc4\0", "too early"),
     "more than there are": (b"\xc8\x80", "more than there can be"),  # n is 2 of one symbol
     "too many channels": (b"\0\xff\xc4\0", "more than there can be"),
     "a value out of range": (  # 1, 10001, 111, then 26 zeros and as many bits and more of ones

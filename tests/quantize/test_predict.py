@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from nic.quantize.prediction import reconstruct, residuals
+from nic.types import CODEBOOK
 
 steady = settings(deadline=None, max_examples=60)
-CODEBOOK = (-15, 16)
 
 shapes = st.tuples(st.integers(1, 3), st.integers(1, 12), st.integers(1, 12))
 

@@ -146,23 +146,20 @@ def encoding_table(norm: Sequence[int], log: int) -> dict[tuple[int, int], tuple
     }
 
 
-def payload(
-    symbols: Sequence[int], plane: Sequence[int], norms: Sequence[Sequence[int]], log: int
-) -> bytes:
-    """Encode symbols backwards, each with the table that the plane gives it."""
+def payload(symbols: Sequence[int], norm: Sequence[int], log: int) -> bytes:
+    """Encode symbols backwards with one table."""
     if not len(symbols):
         return b""
-    steps = [encoding_table(norm, log) for norm in norms]
-    cells = [spread(norm, log) for norm in norms]
+    steps, cells = encoding_table(norm, log), spread(norm, log)
     states: list[int | None] = [None, None]
     bits: Bits = []
     for i in reversed(range(len(symbols))):
-        s, t = symbols[i], plane[i]
+        s = symbols[i]
         after = states[i % 2]
         if after is None:
-            states[i % 2] = cells[t].index(s)
+            states[i % 2] = cells.index(s)
             continue
-        states[i % 2], count = steps[t][s, after]
+        states[i % 2], count = steps[s, after]
         bits += to_bits(after, count)
     for state in reversed(states):
         bits += [] if state is None else to_bits(state, log)
@@ -181,7 +178,7 @@ def compress(symbols: bytes, limit: int) -> tuple[str, bytes]:
     norm = normalise(counts, log)
     if norm is None:
         return "RAW", b""
-    coded = header(norm, log) + payload(symbols, bytes(n), [norm], log)
+    coded = header(norm, log) + payload(symbols, norm, log)
     return ("STREAM", coded) if len(coded) < n - 1 else ("RAW", b"")
 
 
@@ -189,7 +186,7 @@ def decompress(coded: bytes, n: int, max_symbol: int, max_log: int) -> bytes | N
     """Return the symbols of a header and a payload, or None where they are not of this format."""
     try:
         norm, log, used = read_header(coded, max_symbol, max_log)
-        return bytes(read_payload(coded[used:], bytes(n), [norm], log))
+        return bytes(read_payload(coded[used:], n, norm, log))
     except BadBytesError:
         return None
 
@@ -246,27 +243,24 @@ def _read_truncated_binary(bits: Bits, values: int) -> int:
     return value + 2 ** (width - 1) - unused if take(bits, 1) else value
 
 
-def read_payload(
-    data: bytes, plane: Sequence[int], norms: Sequence[Sequence[int]], log: int
-) -> list[int]:
-    """Decode a symbol for each entry of the plane; the inverse of `payload`."""
-    n = len(plane)
+def read_payload(data: bytes, n: int, norm: Sequence[int], log: int) -> list[int]:
+    """Decode n symbols; the inverse of `payload`."""
     if n == 0 or not data:
         demand(n == len(data) == 0)
         return []
     bits = from_bytes(data)[::-1]  # the decoder reads from the end
     demand(1 in bits[:8])
     del bits[: bits.index(1) + 1]
-    tables = [decoding_table(norm, log) for norm in norms]
+    table = decoding_table(norm, log)
     states = [_take_downwards(bits, log) for _ in range(min(n, 2))]
     symbols = []
-    for i, t in enumerate(plane):
-        s, count, base = tables[t][states[i % 2]]
+    for i in range(n):
+        s, count, base = table[states[i % 2]]
         symbols.append(s)
         if i < n - len(states):
             states[i % 2] = base + _take_downwards(bits, count)
         else:  # where the encoder started: the symbol's first cell
-            demand(states[i % 2] == [cell[0] for cell in tables[t]].index(s))
+            demand(states[i % 2] == [cell[0] for cell in table].index(s))
     demand(not bits)
     return symbols
 

@@ -112,6 +112,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _with_header(head: bytes, data: bytes, class_map: bytes | None) -> Packed:
+    demand(head[0] & 64 != 0, "another layout of the index")
     width, at = _varint(head, 1)
     height, at = _varint(head, at)
     if head[0] >= 128:
@@ -121,14 +122,7 @@ def _with_header(head: bytes, data: bytes, class_map: bytes | None) -> Packed:
     channels = head[at + 1]
     low, high = np.frombuffer(head[at + 2 : at + 4], np.int8).tolist()
     model = head[at + 4 : at + 8].hex()
-    at, index = at + 8, []
-    if head[0] & 64:
-        index = _index_in_bits(head[at:], channels)
-    else:
-        for _ in range(channels):
-            entry, at = _varint(head, at)
-            index.append((entry & 7, entry >> 3))
-        demand(at == len(head), "bytes left over")
+    index = _index_in_bits(head[at + 8 :], channels)
     demand(sum(size for _, size in index) == len(data), "sizes")
     grey = head[0] % 64 == 1
     return Packed(width, height, (low, high), model, index, data, class_map, grey)
@@ -147,6 +141,7 @@ def _index_in_bits(data: bytes, channels: int) -> list[tuple[int, int]]:
 
     for _ in range(channels):
         mode = mode if number(1) else number(3)
+        demand(mode != 4, "a reserved mode")
         size = 0
         if mode:
             k = max(0, (r >> 4).bit_length() - 1)
@@ -197,7 +192,7 @@ def decode(record: Packed, prior: Arrays | None) -> list[list[int]]:
     for channel, (mode, size) in enumerate(record.index):
         payload = record.data[at : at + size]
         at += size
-        if mode in (4, 5, 6):
+        if mode in (5, 6):
             demand(of_model is not None, "no chunk M")
             ranks = of_model.channel(mode, payload, channel)
         else:
@@ -254,14 +249,15 @@ class ModelTables:
     """The tables of the model that chunk M chooses, for latents of h rows and w columns."""
 
     def __init__(self, prior: Arrays, class_map: bytes, h: int, w: int) -> None:
-        kind, which = divmod(class_map[0], 128)
+        ramped_map, which = divmod(class_map[0], 128)
+        demand(ramped_map == 1, "the first bit of chunk M")
         demand(which < len(prior["tables"]), "a set that the model does not have")
         self.shape = h, w
         self.tables = prior["tables"][which]
         self.built = [cells(tuple(counts), MODEL_LOG) for counts in prior["counts"]]
         self.map_width = -(-w // 2)
         self.classes = _class_map(
-            kind, class_map[1:], prior["map_counts"][which], prior["contexts"][which],
+            class_map[1:], prior["map_counts"][which], prior["contexts"][which],
             -(-h // 2), self.map_width,
         )  # fmt: skip
 
@@ -271,19 +267,15 @@ class ModelTables:
         def table_of(ranks: list[int]) -> Table:
             y, x = divmod(len(ranks), w)
             entries = self.tables[self.classes[y // 2 * self.map_width + x // 2]][channel]
-            if isinstance(entries, int):
-                entries = [entries]
             demand(mode != 6 or len(entries) > 1, "the model has no contexts")
             entry = entries[1 + _context(ranks, w) if mode == 6 else 0]
             return self.built[entry]
 
-        if mode == 4:
-            return two_states(payload, h * w, MODEL_LOG, table_of)
         return ramped(payload, h * w, MODEL_LOG, table_of, single=mode == 6)
 
 
 def _class_map(
-    kind: int, payload: bytes, counts: list[list[int]], row: list[list[int]], h: int, w: int
+    payload: bytes, counts: list[list[int]], row: list[list[int]], h: int, w: int
 ) -> list[int]:
     tables = [cells(tuple(of_row), MODEL_LOG) for of_row in counts]
 
@@ -294,8 +286,6 @@ def _class_map(
         west, north = north if west is None else west, west if north is None else north
         return tables[row[west or 0][north or 0]]
 
-    if kind == 0:
-        return two_states(payload, h * w, MODEL_LOG, table_of)
     return ramped(payload, h * w, MODEL_LOG, table_of, single=True)
 
 

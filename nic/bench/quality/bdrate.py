@@ -9,9 +9,9 @@ import math
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from nic.types import Doubles
+
 Point = tuple[float, float]  # bits per pixel, quality
 
 GAUSS = 0.5 / math.sqrt(3)  # two nodes around the middle integrate a cubic exactly
@@ -39,14 +39,14 @@ def in_decibels(similarity: float) -> float:
     return -10 * math.log10(1 - similarity) if similarity < 1 else math.inf
 
 
-def _sorted(curve: Iterable[Point]) -> tuple[Floats, Floats]:
+def _sorted(curve: Iterable[Point]) -> tuple[Doubles, Doubles]:
     """Finite points by growing quality, and the logarithms of their rates."""
     least = {quality: rate for rate, quality in sorted(curve, reverse=True)}
     points = sorted((q, math.log(r)) for q, r in least.items() if math.isfinite(q) and r > 0)
     return np.array([q for q, _ in points]), np.array([r for _, r in points])
 
 
-def _mean(x: Floats, y: Floats, low: float, high: float) -> float:
+def _mean(x: Doubles, y: Doubles, low: float, high: float) -> float:
     """Mean over ``low``..``high`` of the monotone cubic through the points (x, y)."""
     slopes = _slopes(x, y)
     inner = x[(x > low) & (x < high)]
@@ -56,7 +56,7 @@ def _mean(x: Floats, y: Floats, low: float, high: float) -> float:
     return float((width * (nodes[0] + nodes[1]) / 2).sum() / (high - low))
 
 
-def _cubic(x: Floats, y: Floats, slopes: Floats, at: Floats) -> Floats:
+def _cubic(x: Doubles, y: Doubles, slopes: Doubles, at: Doubles) -> Doubles:
     """The cubic Hermite spline at the positions ``at``, inside the range of x."""
     i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     h = x[i + 1] - x[i]
@@ -66,7 +66,7 @@ def _cubic(x: Floats, y: Floats, slopes: Floats, at: Floats) -> Floats:
     return np.asarray(start + end)
 
 
-def _slopes(x: Floats, y: Floats) -> Floats:
+def _slopes(x: Doubles, y: Doubles) -> Doubles:
     """Slopes at the points: weighted harmonic means of the secants, 0 at extrema."""
     h, secants = np.diff(x), np.diff(y) / np.diff(x)
     if len(secants) == 1:

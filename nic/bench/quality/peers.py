@@ -23,7 +23,7 @@ import numpy as np
 from nic.bench.codecs import Coder
 from nic.bench.machine import cores
 from nic.errors import NicError, UsageError
-from nic.picture.pixels import Pixels
+from nic.types import Pixels
 
 # What the libraries raise for a picture that their format, or they, cannot code.
 REFUSALS = (OSError, ValueError, RuntimeError, MemoryError)

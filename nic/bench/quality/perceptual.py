@@ -7,7 +7,7 @@ closely than MS-SSIM: 100 is equal, 90 takes flickering to tell apart, 50 is med
 import importlib.util
 import io
 
-from nic.picture.pixels import Pixels
+from nic.types import Pixels
 
 ABSENT = "SSIMULACRA 2: ssimulacra2 is not installed: pip install 'nic-codec[bench]'"
 

@@ -21,7 +21,7 @@ from nic.bench.codecs import QUALITIES, Coder, nic_coder
 from nic.bench.quality import peers, perceptual, summary, workers
 from nic.errors import NicError
 from nic.picture import metrics
-from nic.picture.pixels import Pixels
+from nic.types import Pixels
 
 log = logging.getLogger("nic")
 

@@ -8,7 +8,7 @@ from typing import Any
 from nic.bench.codecs import Coder
 from nic.bench.quality.bdrate import Point, bd_rate, in_decibels
 from nic.bench.speed.timing import Timing, sample
-from nic.picture.pixels import Pixels
+from nic.types import Pixels
 
 Row = dict[str, Any]
 METRICS = {

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nic.picture.pixels import Pixels
+from nic.types import Pixels
 
 SEED = 1
 CONTRAST = 36.0  # standard deviation of the luma of a made picture

@@ -13,7 +13,7 @@ import numpy as np
 from nic.bench.speed.timing import Timing, run_program
 from nic.errors import NicError
 from nic.picture import writers
-from nic.picture.pixels import Pixels
+from nic.types import Pixels
 
 Row = dict[str, Any]
 DISTRIBUTION = "nic-codec"

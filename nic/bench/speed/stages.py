@@ -9,14 +9,13 @@ import numpy as np
 from nic.bench.codecs import Coder
 from nic.entropy import coding
 from nic.format import pack
-from nic.format.header import STRIDE
 from nic.format.records import Record, read_records, write_record
 from nic.models.zoo import Model
 from nic.picture import readers, writers
-from nic.picture.pixels import Pixels
 from nic.quantize import rounding
 from nic.transform import encoding
 from nic.transform.backends import Backend
+from nic.types import STRIDE, Pixels
 
 Calls = dict[str, Callable[[], object]]
 NETWORK = ("network encode", "network decode")

@@ -20,8 +20,8 @@ from nic.bench.speed.published import PUBLISHED
 from nic.bench.speed.timing import Timing, sample, sample_in_turn
 from nic.errors import ModelError, NicError, UsageError
 from nic.models import zoo
-from nic.picture.pixels import Pixels
 from nic.transform import backends as backends
+from nic.types import Pixels
 
 Row = dict[str, Any]
 Progress = Callable[[str], None]

@@ -1,0 +1,147 @@
+"""The chunks of a record: the table of all that are known, and single ones read and written.
+
+::
+
+    chunk     1   type                        A-Z critical, a-z ancillary
+            1-9   length, varint
+              -   payload
+              4   CRC-32, little-endian       of type, length and payload
+
+A reader refuses a critical chunk that it does not know, and passes an ancillary one on. To add a
+chunk, add a row to ``TABLE`` and a field to ``nic.format.records.Record``, and write the code that
+gives it meaning.
+"""
+
+import zlib
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import BinaryIO, NamedTuple
+
+from nic.errors import ChecksumError, CorruptError
+from nic.format.bits import read_varint, varint
+
+MAX_HEADER = 1 << 20  # bytes; a header is some hundred
+MAX_CHUNK = 1 << 40  # bytes; latents of the largest picture that a header allows
+PIECE = 1 << 24  # bytes per read: how much a false length can make a reader allocate
+CRC_SIZE = 4  # bytes
+END = b"E"  # the end of a record, in place of a chunk
+TRUNCATED = "truncated: the input ends inside a record"
+
+
+class Stage(IntEnum):
+    """What a record holds, in the order of encoding."""
+
+    LATENTS = 1
+    SYMBOLS = 2
+    CODED = 3
+    PACKED = 4
+
+
+EVERY = frozenset(Stage)
+
+
+class Kind(NamedTuple):
+    """What the format says of the chunks of one letter. A letter is never used again."""
+
+    letter: bytes
+    name: str
+    field: str  # of a Record, which holds the payload
+    stages: frozenset[Stage] = EVERY  # in which it may stand
+    needed: bool = False  # exactly once; others at most once, and not empty
+    side: bool = False  # the channels decode without it
+
+    @property
+    def critical(self) -> bool:
+        """Whether a reader that does not know it has to give up."""
+        return self.letter.isupper()
+
+
+HEADER, DATA = b"H", b"D"
+TABLE = (  # in the order in which they are written
+    Kind(HEADER, "header", "header", needed=True),  # JSON, compact when packed: nic.format.header
+    Kind(b"i", "icc", "extra", side=True),  # these three compressed with zlib: nic.picture.metadata
+    Kind(b"x", "exif", "extra", side=True),
+    Kind(b"m", "xmp", "extra", side=True),
+    # u8 method; 0: a PNG, 1: a packed record of a grey picture. See nic.picture.alpha.
+    Kind(b"A", "alpha plane", "alpha", side=True),
+    # u8 set of the model's tables | 80, then the classes. See nic.entropy.classmap.
+    Kind(b"M", "class map", "class_map", EVERY - {Stage.LATENTS, Stage.SYMBOLS}),
+    # What symbols lack to their values. See nic.quantize.excess.
+    Kind(b"X", "excess", "excess", EVERY - {Stage.LATENTS}, side=True),
+    # Latents: float32 (h, w, C), little-endian. Symbols: int8 (channels, h, w). Coded and packed:
+    # the channels' payloads one after the other, sizes in the channel index.
+    Kind(DATA, "data", "data", needed=True),
+)
+KINDS = {kind.letter: kind for kind in TABLE}
+OPTIONAL = tuple(kind for kind in TABLE if kind.critical and not kind.needed)
+ANCILLARY = tuple(kind for kind in TABLE if not kind.critical)
+
+
+class Chunk(NamedTuple):
+    """A chunk of one-letter ``kind``; the CRC is checked on reading, made on writing."""
+
+    kind: bytes
+    payload: bytes
+
+
+class Opening(NamedTuple):
+    """What stands before a chunk's payload; ``crc`` is that of type and length."""
+
+    kind: bytes
+    length: int
+    crc: int
+
+
+def write_chunk(out: BinaryIO, kind: bytes, payload: bytes | memoryview) -> None:
+    """Write one chunk to a binary stream."""
+    start = kind + varint(len(payload))
+    out.write(start)
+    out.write(payload)
+    out.write(zlib.crc32(payload, zlib.crc32(start)).to_bytes(CRC_SIZE, "little"))
+
+
+def read_opening(source: BinaryIO) -> Opening | None:
+    """Type and length of the next chunk; None at the end of the record."""
+    kind = read_exactly(source, 1)
+    if kind == END:
+        return None
+    if not kind.isalpha():
+        raise CorruptError("damaged: a chunk type is not a letter")
+    length_bytes = bytearray()
+
+    def each_byte() -> Iterator[int]:
+        while True:
+            length_bytes.extend(read_exactly(source, 1))
+            yield length_bytes[-1]
+
+    length = read_varint(each_byte())
+    if length > (MAX_HEADER if kind == HEADER else MAX_CHUNK):
+        raise CorruptError(f"damaged: a chunk claims {length} bytes")
+    return Opening(kind, length, zlib.crc32(kind + bytes(length_bytes)))
+
+
+def read_payload(source: BinaryIO, opening: Opening) -> bytes:
+    """The payload that follows an opening. Raises ChecksumError, a CorruptError."""
+    payload, sound = read_unchecked(source, opening)
+    if not sound:
+        raise ChecksumError.of(opening.kind)
+    return payload
+
+
+def read_unchecked(source: BinaryIO, opening: Opening) -> tuple[bytes, bool]:
+    """The payload that follows an opening, and whether its checksum holds."""
+    payload = read_exactly(source, opening.length)
+    found = int.from_bytes(read_exactly(source, CRC_SIZE), "little")
+    return payload, found == zlib.crc32(payload, opening.crc)
+
+
+def read_exactly(source: BinaryIO, size: int) -> bytes:
+    """Read ``size`` bytes. Raises CorruptError at the end of the stream."""
+    pieces = []
+    while size:
+        piece = source.read(min(size, PIECE))
+        if not piece:
+            raise CorruptError(TRUNCATED)
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
