@@ -159,9 +159,9 @@ def quality(
       nic bench quality a.png b.png -q 30 -q 50 -q 70 --peer jpeg
     """
     from nic.bench.codecs import QUALITIES
-    from nic.bench.machine import cores
     from nic.bench.pictures import in_folders
     from nic.bench.quality import rates as bench
+    from nic.resources import cores
 
     chosen = tuple(name for name in PEERS if name in (peers or PEERS) and name != "none")
     setup = bench.Setup(

@@ -1,7 +1,6 @@
 """One job done in this process: what it is told, and what became of it, for another one too."""
 
 import logging
-import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,10 +73,3 @@ def _notes(level: int) -> Iterator[list[str]]:
     finally:
         log.handlers[:] = before[0]
         log.setLevel(before[1])
-
-
-def cores() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

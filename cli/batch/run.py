@@ -12,11 +12,12 @@ import click
 
 from nic.cli.batch.dask import in_cluster
 from nic.cli.batch.inputs import Job, Pile, without_existing
-from nic.cli.batch.job import Outcome, Outcomes, Task, cores
+from nic.cli.batch.job import Outcome, Outcomes, Task
 from nic.cli.batch.one_file import Compress, Decompress, keep_or_remove
 from nic.cli.common.command import attempt, gravity, log, program_name
 from nic.cli.common.files import remove_stale
 from nic.errors import UsageError
+from nic.resources import cores
 
 Advance = Callable[[], None]
 How = TypeVar("How", Compress, Decompress)

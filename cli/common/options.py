@@ -1,6 +1,5 @@
 """Options that several programs share, each declared once."""
 
-import os
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from nic.format.channels import Channels, parse
 from nic.models.zoo import DEFAULT, TUNES
 from nic.picture.formats import FORMATS
 from nic.picture.metadata import KEEP
+from nic.resources import cores
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -114,7 +114,7 @@ def threads(function: F) -> F:
 
 
 def _threads(_: click.Context, __: click.Parameter, value: int) -> int:
-    return value or os.cpu_count() or 1
+    return value or cores()
 
 
 def picture_format(function: F) -> F:

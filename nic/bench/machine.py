@@ -8,13 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nic import __version__
-
-
-def cores() -> int:
-    """How many CPU cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+from nic.resources import cores
 
 
 def describe() -> dict[str, Any]:

@@ -7,17 +7,14 @@ the machine has, by the bytes that a stage was measured to need for each pixel.
 import re
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 
 from nic.errors import NicError, UsageError
+from nic.resources import free_memory
 
 OPTION = "--max-pixels"
 MAX_LATENT = 1e9  # magnitude: far beyond what a transform gives, and a network stays finite
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 COUNT = re.compile(r"([0-9]{1,15})([kMG]?)")
-MEMINFO, CGROUPS = Path("/proc/meminfo"), Path("/sys/fs/cgroup")
-STATM = Path("/proc/self/statm")
-
 
 TRANSFORM = 190  # bytes per pixel of a network's activations ...
 TILE = 650 << 20  # ... which are those of one tile at most
@@ -78,45 +75,3 @@ def parse(text: str) -> int:
     if found is None or not int(found[1]):
         raise UsageError(f"{text!r} is no number of pixels; write 500000, 500k, 500M or 2G")
     return int(found[1]) * UNITS[found[2]]
-
-
-def free_memory() -> int | None:
-    """Bytes that this process can still get; None where the system does not say."""
-    bounds = (_of_machine(), _of_cgroup(), _of_process())
-    return min((bound for bound in bounds if bound is not None), default=None)
-
-
-def _of_machine() -> int | None:
-    found = re.search(r"^MemAvailable: *([0-9]+) kB$", _read(MEMINFO), re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
-
-
-def _of_cgroup() -> int | None:
-    """What the control group leaves: version 2, or else 1."""
-    files = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes",
-                                                "memory/memory.usage_in_bytes"))  # fmt: skip
-    for most, used in files:
-        limit, now = _read(CGROUPS / most).strip(), _read(CGROUPS / used).strip()
-        if limit.isdigit() and now.isdigit():
-            return max(0, int(limit) - int(now))
-    return None
-
-
-def _of_process() -> int | None:
-    """What ``ulimit -v`` leaves of the address space."""
-    try:
-        import resource
-    except ImportError:  # not on this system
-        return None
-    most = resource.getrlimit(resource.RLIMIT_AS)[0]
-    pages = _read(STATM).split()[:1]
-    if most == resource.RLIM_INFINITY or not pages:
-        return None
-    return max(0, most - int(pages[0]) * resource.getpagesize())
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii")
-    except OSError:
-        return ""

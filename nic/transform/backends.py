@@ -5,12 +5,12 @@ ten times sooner and runs three times faster on a CPU; Keras runs on a GPU.
 """
 
 import importlib.util
-import os
 from typing import Any, Literal, Protocol
 
 from nic.errors import ModelError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.models.zoo import Model
+from nic.resources import cores
 from nic.types import Floats
 
 Name = Literal["auto", "litert", "keras"]
@@ -87,9 +87,7 @@ class LiteRTBackend:
             raise ModelError("LiteRT is not installed: pip install ai-edge-litert")
         from ai_edge_litert.interpreter import Interpreter
 
-        threads = self._cores
-        if threads is None and hasattr(os, "sched_getaffinity"):
-            threads = len(os.sched_getaffinity(0))
+        threads = self._cores or cores()
         with native_stderr_closed():
             interpreter = Interpreter(str(self._model.file(file)), num_threads=threads)
         return self._interpreters.setdefault(file, interpreter)

@@ -15,7 +15,7 @@ from nic.errors import NicError, UsageError
 from nic.format.index import Channel, Mode
 from nic.format.records import Record, Stage
 from nic.picture import limits
-from nic.picture.limits import Limit, Work, free_memory, parse
+from nic.picture.limits import Limit, Work, parse
 
 GIGA = 1 << 30
 
@@ -97,32 +97,6 @@ def test_a_pile_s_workers_are_told_how_many_they_are(monkeypatch, tmp_path):
 def test_small_pictures_need_the_memory_of_their_activations_only():
     assert Work.PICTURE.pixels_in(200 << 20) > 10**6
     assert Work.PICTURE.pixels_in(2 << 30) > 70 * 10**6
-
-
-def test_free_memory_is_the_least_that_anything_allows(monkeypatch, tmp_path):
-    info = tmp_path / "meminfo"
-    info.write_text("MemTotal:       16000000 kB\nMemAvailable:    3000000 kB\n")
-    monkeypatch.setattr(limits, "MEMINFO", info)
-    monkeypatch.setattr(limits, "CGROUPS", tmp_path)
-    monkeypatch.setattr(limits, "_of_process", lambda: None)
-    assert free_memory() == 3_000_000 * 1024
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("5000\n")
-    assert free_memory() == 3_000_000 * 1024
-    (tmp_path / "memory.max").write_text("1000000\n")
-    assert free_memory() == 995_000
-    (tmp_path / "memory.max").unlink()
-    old = tmp_path / "memory"
-    old.mkdir()
-    (old / "memory.limit_in_bytes").write_text("700\n")
-    (old / "memory.usage_in_bytes").write_text("900\n")
-    assert free_memory() == 0
-    monkeypatch.setattr(limits, "_of_process", lambda: -1)
-    assert free_memory() == -1
-    for name in ("MEMINFO", "CGROUPS"):
-        monkeypatch.setattr(limits, name, tmp_path / "none")
-    monkeypatch.setattr(limits, "_of_process", lambda: None)
-    assert free_memory() is None
 
 
 @pytest.mark.parametrize("tool", ["encode", "compress", "latents"])

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from nic.bench.codecs import Coder
-from nic.bench.machine import cores
 from nic.errors import NicError, UsageError
+from nic.resources import cores
 from nic.types import Pixels
 
 # What the libraries raise for a picture that their format, or they, cannot code.
