@@ -12,6 +12,8 @@ from nic.cli.bench_output import opened, progress
 from nic.cli.common import options
 from nic.cli.common.command import command
 from nic.cli.common.files import writing
+from nic.cli.common.options.numbers import Number, number
+from nic.cli.common.options.rates import QUALITY
 from nic.errors import UsageError
 from nic.models.zoo import DEFAULT
 
@@ -79,14 +81,14 @@ def _outputs(function: F) -> F:
 @click.option("--size", "sizes", multiple=True, callback=_size, metavar="WxH",
               help="Picture size; may be repeated. Default: 512x512 and 1920x1080.")
 @_models
-@click.option("-q", "--quality", type=click.FloatRange(1, 100), metavar="1..100",
-              help="Quality that is coded at. Default: the model's.")
+@number("-q", "--quality", type=QUALITY, metavar="1..100",
+        help="Quality that is coded at. Default: the model's.")
 @click.option("--backend", type=click.Choice(["litert", "keras"]),
               help="Time this one alone. Default: all that are installed.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]),
               help="Time this one alone. Default: the CPU, and a GPU if there is one.")
-@click.option("--repeats", type=click.IntRange(3, 1000), default=7, show_default=True, metavar="N",
-              help="Repeats of every call; slow ones are repeated less.")
+@number("--repeats", type=Number(3, 1000), default=7, show_default=True, metavar="N",
+        help="Repeat every call N times, slow ones less often.")
 @click.option("--seed/--no-seed", default=True, help="Time the dcn network too, or not.")
 @_outputs
 def speed(
@@ -135,13 +137,13 @@ def speed(
 @command("quality", epilog="See also: nic-bench(1), nic(1).")
 @click.argument("pictures", nargs=-1, required=True, metavar="FOLDER|PICTURE...",
                 type=click.Path(exists=True, path_type=Path))
-@click.option("-q", "--quality", "levels", type=click.FloatRange(1, 100), multiple=True,
-              metavar="1..100", help="Quality of nic; may be repeated. Default: seven of them.")
+@number("-q", "--quality", "levels", type=QUALITY, multiple=True,
+        metavar="1..100", help="Quality of nic; may be repeated. Default: seven of them.")
 @_models
 @click.option("--peer", "peers", type=click.Choice(PEERS), multiple=True,
               help="Compare with this codec alone; may be repeated. Default: with all.")
-@click.option("--jobs", type=click.IntRange(1, 1024), metavar="N",
-              help="Files coded at the same time. Default: one per core.")
+@number("--jobs", type=Number(1, 1024), metavar="N",
+        help="Code N files at the same time. Default: one per processor.")
 @options.network
 @_outputs
 def quality(

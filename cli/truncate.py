@@ -1,18 +1,18 @@
 """nic truncate: fewer channels, without coding them again."""
 
-import click
-
 from nic.cli.common import options
 from nic.cli.common.command import command
+from nic.cli.common.options.numbers import number
+from nic.cli.common.options.rates import CHANNELS
 
 
 @command("truncate", epilog="See also: nic-extract(1), nic-quantize(1), nic-decode(1), nic(5).")
 @options.files
 @options.output
-@click.option(
+@number(
     "-c",
     "--channels",
-    type=click.IntRange(1, 255),
+    type=CHANNELS,
     required=True,
     metavar="N",
     help="Keep the first N channels.",

@@ -121,13 +121,10 @@ def flags(names: list[str], value: str) -> str:
 
 
 def option_help(option: click.Option) -> str:
-    """What the option does, its range and its default."""
+    """What the option does, and its default."""
     parts = [(option.help or "").strip()]
     if not parts[0].endswith("."):
         parts[0] += "."
-    kind, value = option.type, metavar(option)
-    if isinstance(kind, click.IntRange | click.FloatRange) and ".." not in value:
-        parts.append(f"{value} is in {kind.min}..{kind.max}.")
     if option.show_default and not option.is_flag:
         parts.append(f"Default: {option.default}.")
     return " ".join(parts)

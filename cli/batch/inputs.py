@@ -1,11 +1,13 @@
 """Piles of pictures: which files a call is about, and what each of them becomes."""
 
+import errno
 import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nic.cli.common.command import name_of
 from nic.cli.common.files import reading
 from nic.errors import NicError, UsageError
 from nic.picture.formats import ALIASES, FORMATS
@@ -66,7 +68,9 @@ class Pile:
         return jobs
 
     def _jobs_of(self, source: str) -> Iterator[Job]:
-        if source == "-" or not os.path.isdir(source):
+        if not source:
+            yield Job(source, error=NicError(os.strerror(errno.ENOENT)))
+        elif source == "-" or not os.path.isdir(source):
             yield Job(source, self.output or self._target(source, os.path.basename(source)))
         elif not self.recursive:
             yield Job(source, error=UsageError("is a directory; use -r"))
@@ -123,9 +127,14 @@ def _walk(folder: str, extensions: frozenset[str]) -> Iterator[tuple[str, NicErr
 
 
 def _listed(path: str, null: bool) -> Iterator[str]:
-    """Names from a file, one a line or ended by NUL bytes; ``-`` in it is a file of that name."""
+    """Names from a file, one a line or ended by NUL bytes; ``-`` in it is a file of that name.
+
+    Raises: UsageError for NUL bytes within lines.
+    """
     with reading(path) as source:
         data = source.read()
+    if b"\0" in data and not null:
+        raise UsageError(f"{name_of(path)}: this list has NUL bytes; use -0 if they end the names")
     for name in data.split(b"\0" if null else b"\n"):
         if name:
             yield "./-" if name == b"-" else os.fsdecode(name)

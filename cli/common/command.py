@@ -21,6 +21,7 @@ log = logging.getLogger("nic")
 
 EXPECTED = (NicError, OSError, MemoryError)  # failures that are not ours to repair
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # failures of an output, never of an input
+EMPTY = "''"  # how messages call a file without a name
 NOTE = "note: "  # how the library's messages begin that are about an input
 
 _subject: ContextVar[str] = ContextVar("subject", default="")  # the input that is worked on
@@ -108,7 +109,9 @@ def fail(ctx: click.Context, error: BaseException) -> None:
 def message(error: BaseException) -> str:
     """One line that names what failed and why."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if error.filename is None:
+            return error.strerror
+        return f"{error.filename or EMPTY}: {error.strerror}"
     if isinstance(error, MemoryError):
         return "not enough memory"
     return " ".join(str(error).split())
@@ -164,7 +167,7 @@ def attempt(path: str, act: Callable[[], None]) -> int:
 
 def name_of(path: str) -> str:
     """How messages call an input."""
-    return "stdin" if path == "-" else path
+    return "stdin" if path == "-" else path or EMPTY
 
 
 class _Formatter(logging.Formatter):

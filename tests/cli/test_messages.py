@@ -28,7 +28,7 @@ def deep(tmp_path):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("nic", "compress", "-q", "0"), "0.0 is not in the range"),
+        (("nic", "compress", "-q", "0"), "'0': give a number, from 1 to 100"),
         (("nic", "compress", "--nonsense"), "No such option"),
         (("nic", "truncate"), "Missing option"),
         (("nic", "test", "--max-pixels", "many"), "no number of pixels"),

@@ -1,0 +1,41 @@
+"""Options that several programs share, each declared once in the module of its subject."""
+
+from nic.cli.common.options.batches import keep, output_dir, pile, workers
+from nic.cli.common.options.files import (
+    DECODED,
+    STORED,
+    WRITTEN,
+    channel_list,
+    files,
+    metadata,
+    output,
+    picture_format,
+    tolerate,
+)
+from nic.cli.common.options.networks import max_memory, max_pixels, model, network, threads
+from nic.cli.common.options.rates import aim, alpha_quality, rate, refine
+
+__all__ = [
+    "DECODED",
+    "STORED",
+    "WRITTEN",
+    "aim",
+    "alpha_quality",
+    "channel_list",
+    "files",
+    "keep",
+    "max_memory",
+    "max_pixels",
+    "metadata",
+    "model",
+    "network",
+    "output",
+    "output_dir",
+    "picture_format",
+    "pile",
+    "rate",
+    "refine",
+    "threads",
+    "tolerate",
+    "workers",
+]

@@ -1,0 +1,81 @@
+"""Options about files in and out, and what of them is read and written."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from nic.errors import UsageError
+from nic.format.channels import Channels, parse
+from nic.picture.formats import FORMATS
+from nic.picture.metadata import KEEP
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DECODED = "Decode only these channels, such as 0-15 or 0-7,12; others are zero."
+STORED = "Which metadata of the picture to store: ICC profile, EXIF and XMP are all."
+WRITTEN = "Which metadata to write, where the format can hold it."
+
+
+def files(function: F) -> F:
+    """Input files; none means stdin."""
+    return click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")(function)
+
+
+def output(function: F) -> F:
+    """``-o`` and ``-f``."""
+    function = click.option("-f", "--force", is_flag=True, help="Replace existing files.")(function)
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(),
+        metavar="FILE",
+        help="Write to FILE; - is stdout.",
+        callback=_not_empty,
+    )(function)
+
+
+def _not_empty(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value == "":
+        raise click.BadParameter("the name is empty")
+    return value
+
+
+def channel_list(meaning: str) -> Callable[[F], F]:
+    """``-c``: some of the channels, as a ``nic.format.channels.Channels``."""
+    return click.option(
+        "-c", "--channels", metavar="LIST", help=meaning, callback=_channels, default=None
+    )
+
+
+def _channels(_: click.Context, __: click.Parameter, value: str | None) -> Channels | None:
+    try:
+        return None if value is None else parse(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def picture_format(function: F) -> F:
+    """``--format`` of decoded pictures."""
+    return click.option(
+        "--format",
+        "picture_format",
+        type=click.Choice(list(FORMATS)),
+        help="Picture format. Default: by the output's extension, else png.",
+    )(function)
+
+
+def tolerate(function: F) -> F:
+    """``--tolerate``."""
+    return click.option(
+        "--tolerate",
+        is_flag=True,
+        help="Decode what is intact of damaged files, lost channels as zero; exit code 6 then.",
+    )(function)
+
+
+def metadata(meaning: str) -> Callable[[F], F]:
+    """``--metadata``: which of it is kept, one of ``nic.picture.metadata.KEEP``."""
+    return click.option(
+        "--metadata", type=click.Choice(KEEP), default="all", show_default=True, help=meaning
+    )

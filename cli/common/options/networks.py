@@ -1,0 +1,117 @@
+"""Options that choose a model, and what runs it on how much of the machine."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from nic.cli.common.options.numbers import Bytes, Number, number
+from nic.errors import UsageError
+from nic.models.zoo import DEFAULT, TUNES
+from nic.resources import cores
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEVICE = re.compile(r"auto|cpu|gpu(?::[0-9]{1,3})?")
+
+
+def model(function: F) -> F:
+    """``--model`` and ``--tune``."""
+    function = click.option(
+        "--tune",
+        type=click.Choice(list(TUNES)),
+        default="psnr",
+        show_default=True,
+        help="Take the model's variant that was trained for this measure.",
+    )(function)
+    return click.option(
+        "--model",
+        default=DEFAULT,
+        show_default=True,
+        metavar="NAME",
+        help="See nic models; 4k, 8k and 16k are the default's first 16, 32 and 64 channels.",
+    )(function)
+
+
+def network(function: F) -> F:
+    """``--backend`` and ``--device``: what runs the transforms."""
+    function = click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|gpu[:N]",
+        help="Where Keras runs; LiteRT runs on the CPU.",
+        callback=_device,
+    )(function)
+    return click.option(
+        "--backend",
+        type=click.Choice(["auto", "litert", "keras"]),
+        default="auto",
+        show_default=True,
+        help="What runs the networks; auto is LiteRT unless a GPU is asked for.",
+    )(function)
+
+
+def _device(_: click.Context, __: click.Parameter, value: str) -> str:
+    if not DEVICE.fullmatch(value):
+        raise click.BadParameter("use auto, cpu, gpu or gpu:N")
+    return value
+
+
+def threads(function: F) -> F:
+    """``-T``: of the entropy coder."""
+    return number(
+        "-T",
+        "--threads",
+        type=Number(0),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="Use N threads in the entropy coder, 0 for all processors; the output is the same.",
+        callback=zero_for_all,
+    )(function)
+
+
+def zero_for_all(_: click.Context, __: click.Parameter, value: int) -> int:
+    """The number of processors for 0: a callback of click."""
+    return value or cores()
+
+
+def max_memory(function: F) -> F:
+    """``--max-memory``, as the number of pixels of a strip."""
+    return click.option(
+        "--max-memory",
+        "strip_pixels",
+        type=Bytes("800M or 2G"),
+        metavar="SIZE",
+        default="1200M",
+        show_default=True,
+        callback=_strip_pixels,
+        help="Code larger pictures in strips that need no more memory; k, M and G are units.",
+    )(function)
+
+
+def _strip_pixels(_: click.Context, __: click.Parameter, value: int) -> int:
+    from nic.transform.strips import pixels_within
+
+    return pixels_within(value)
+
+
+def max_pixels(function: F) -> F:
+    """``--max-pixels``: a count, or None for what fits into memory."""
+    return click.option(
+        "--max-pixels",
+        metavar="N",
+        callback=_max_pixels,
+        help="Refuse larger pictures; k, M and G are units. Default: what fits into free memory.",
+    )(function)
+
+
+def _max_pixels(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    from nic.picture.limits import parse
+
+    try:
+        return None if value is None else parse(value)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
