@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from nic.errors import UsageError
 from nic.models.distortion import LEAST_PATCH, MEASURES
 from nic.models.keras_backend import Window
-from nic.models.training.rate_distortion import median_edge
+from nic.models.prediction import median_edge
 from nic.models.zoo import Model
 from nic.types import STRIDE
 

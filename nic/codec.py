@@ -13,8 +13,8 @@ from nic.encoder import Encoder
 from nic.entropy import coding
 from nic.format.channels import latents
 from nic.format.records import Record, Stage
+from nic.limits import Limit
 from nic.loader import Loader
-from nic.picture.limits import Limit
 from nic.picture.rows import Rows
 from nic.settings import Encoding, Settings
 

@@ -17,10 +17,10 @@ from nic.format.damage import Damage
 from nic.format.header import Header
 from nic.format.records import Record, Stage, read_records
 from nic.format.salvage import Report, read_intact
+from nic.limits import MAX_LATENT, Limit, Work
 from nic.loader import Loader
 from nic.picture import alpha as alphas
 from nic.picture import metadata
-from nic.picture.limits import MAX_LATENT, Limit, Work
 from nic.picture.pixels import Picture
 from nic.picture.rows import by_picture
 from nic.quantize import excess, rounding

@@ -8,11 +8,12 @@ from nic.entropy import coding
 from nic.errors import UsageError
 from nic.format import pack
 from nic.format.records import Record, Stage
+from nic.format.strips import strip_rows
+from nic.limits import Limit
 from nic.loader import Loader
 from nic.models import zoo
 from nic.picture import alpha as alphas
 from nic.picture import metadata
-from nic.picture.limits import Limit
 from nic.picture.pixels import Picture, simplified
 from nic.picture.rows import Rows, of_picture
 from nic.quantize import rounding
@@ -70,7 +71,7 @@ class Encoder:
         """
         encoding.check_size(picture.width, picture.height)
         self.limit.check_named(picture.width, picture.height)
-        rows = strips.strip_rows(picture.width, picture.height, self.settings.strip_pixels)
+        rows = strip_rows(picture.width, picture.height, self.settings.strip_pixels)
         yield from self._encode(picture, rows, replace(options or Encoding(), **changes))
 
     def _encode(self, picture: Rows, rows: int, options: Encoding) -> Iterator[Record]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from nic.models import networks
 from nic.models.config import ModelConfig, TrainingConfig
 from nic.models.distortion import MEASURES
+from nic.models.prediction import median_edge
 from nic.models.training.entropy_model import ClassPrior
 
 GAIN_SPEED = 4.0  # log gains move this much faster than weights at the same learning rate
@@ -137,19 +138,6 @@ class RateDistortion(keras.Model):
             name: np.exp(ops.convert_to_numpy(log) * GAIN_SPEED).astype("float32")
             for name, log in (("gain", self.log_gain), ("step", self.log_step))
         }
-
-
-def median_edge(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Median edge detector (LOCO-I, JPEG-LS A.4.2): (B, h, w, C) -> its prediction.
-
-    Outside the plane counts as 0, which makes the first row predict from W and the first
-    column from N.
-    """
-    padded = ops.pad(x, [[0, 0], [1, 0], [1, 0], [0, 0]])
-    west, north, northwest = padded[:, 1:, :-1], padded[:, :-1, 1:], padded[:, :-1, :-1]
-    low, high = ops.minimum(west, north), ops.maximum(west, north)
-    # clip(W + N - NW, low, high) is the three-way case distinction in one expression.
-    return ops.clip(west + north - northwest, low, high)
 
 
 def loss(lambdas: keras.KerasTensor, rate_distortion: keras.KerasTensor) -> keras.KerasTensor:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from nic.errors import ChecksumError, CorruptError, NicError, PartialError, VersionError
+from nic.format import strips
 from nic.format.chunks import DATA, TABLE, Opening, Stage, read_unchecked
 from nic.format.damage import Damage
 from nic.format.damaged import DamagedRecord
@@ -24,8 +25,7 @@ from nic.format.records import (
     read_records,
     what_instead,
 )
-from nic.picture.limits import MAX_LATENT, Limit, Work
-from nic.transform import strips
+from nic.limits import MAX_LATENT, Limit, Work
 
 BLANK_PIXELS = 1 << 20  # of a strip that stands for lost ones
 

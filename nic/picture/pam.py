@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import CorruptError, UsageError
-from nic.picture.limits import Limit, Work
+from nic.limits import Limit, Work
 
 log = logging.getLogger("nic")
 

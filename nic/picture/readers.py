@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import CorruptError, NicError, UsageError
+from nic.limits import ANY, Limit, Work
 from nic.models.quiet import native_stderr_closed
 from nic.picture import metadata, pam, png
 from nic.picture.formats import READERS
-from nic.picture.limits import ANY, Limit, Work
 from nic.picture.metadata import Keep
 from nic.picture.pixels import Picture, simplified
 from nic.types import Pixels

@@ -13,9 +13,9 @@ import numpy as np
 
 from nic.errors import CorruptError, UsageError
 from nic.format.header import Header
+from nic.limits import ANY, Limit, Work
 from nic.picture import pixels, readers, writers
 from nic.picture.alpha import fill_hidden
-from nic.picture.limits import ANY, Limit, Work
 from nic.picture.metadata import NOTHING, Keep, Metadata
 from nic.picture.pixels import Picture
 from nic.picture.readers import PNM

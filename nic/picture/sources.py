@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from nic.errors import UsageError
-from nic.picture.limits import ANY, Limit
+from nic.limits import ANY, Limit
 from nic.picture.metadata import Keep
 from nic.picture.pixels import Picture
 from nic.picture.readers import of_image

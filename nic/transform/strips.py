@@ -18,12 +18,12 @@ import numpy as np
 
 from nic.errors import CorruptError
 from nic.format.header import Header
+from nic.format.strips import check_order, end, is_last
 from nic.types import STRIDE, Floats, Pixels
 
 TILE = 1920  # pixels a side, context not included: 2 million pixels, 400 MB of activations
 FIXED_BYTES = 600 << 20  # of the programs, a network and its activations for a tile
 BYTES_PER_PIXEL = 20  # of latents and symbols, and what is made of them
-STRIP_ROWS = 16  # a strip's rows are a multiple: no class of 2x2 latents is cut
 
 
 class Transform(Protocol):
@@ -150,13 +150,6 @@ def pixels_within(memory: int) -> int:
     return max(0, memory - FIXED_BYTES) // BYTES_PER_PIXEL
 
 
-def strip_rows(width: int, height: int, pixels: int) -> int:
-    """Rows of a strip: all of a picture that has no more than ``pixels``."""
-    if width * height <= pixels:
-        return height
-    return max(STRIP_ROWS, pixels // width // STRIP_ROWS * STRIP_ROWS)
-
-
 def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> Iterator[Strip]:
     """Cut a picture that is read from top to bottom into strips of ``rows`` rows.
 
@@ -176,32 +169,6 @@ def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> It
         yield Strip(held[: stop - start], top, bottom, (top - start) // STRIDE, below)
         keep = max(start, bottom - context)
         held, start = held[keep - start :], keep
-
-
-def check_order(header: Header, after: Header | None) -> None:
-    """Raises CorruptError unless ``header`` is that of the strip to come ``after`` another.
-
-    None stands for the beginning of a picture.
-    """
-    top, whole = header.strip or (0, header.height)
-    due = 0 if after is None else end(after)
-    fits = after is None or (
-        (after.width, after.colour, after.model, (after.strip or (0, 0))[1])
-        == (header.width, header.colour, header.model, whole)
-        and after.latent_channels == header.latent_channels
-    )
-    if top != due or not fits:
-        raise CorruptError(f"a strip that starts at row {top} comes where row {due} is due")
-
-
-def end(header: Header) -> int:
-    """The row after the last one of a record."""
-    return (header.strip[0] if header.strip else 0) + header.height
-
-
-def is_last(header: Header) -> bool:
-    """Whether the picture ends with this record."""
-    return header.strip is None or end(header) == header.strip[1]
 
 
 def assemble(

@@ -17,6 +17,7 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 from nic.models import zoo  # noqa: E402
 from nic.models.config import ModelConfig, load_config  # noqa: E402
+from nic.models.prediction import median_edge as keras_median_edge  # noqa: E402
 from nic.models.training import rate_distortion  # noqa: E402
 from nic.quantize import prediction  # noqa: E402
 from nic.types import CODEBOOK  # noqa: E402
@@ -173,9 +174,7 @@ def test_the_learning_rate_rises_at_first(script):
 def test_training_predicts_as_the_quantizer_does():
     """The float detector on integers, against the closed loop of the codec without overflow."""
     planes = np.random.default_rng(1).integers(-5, 6, (3, 9, 7), np.int32)
-    found = np.array(
-        rate_distortion.median_edge(planes.transpose(1, 2, 0)[None].astype("float32"))
-    )[0]
+    found = np.array(keras_median_edge(planes.transpose(1, 2, 0)[None].astype("float32")))[0]
     symbols = prediction.residuals(planes, CODEBOOK)
     np.testing.assert_array_equal(planes - found.transpose(2, 0, 1), symbols)
 

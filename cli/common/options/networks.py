@@ -109,7 +109,7 @@ def max_pixels(function: F) -> F:
 
 
 def _max_pixels(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
-    from nic.picture.limits import parse
+    from nic.limits import parse
 
     try:
         return None if value is None else parse(value)

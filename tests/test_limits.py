@@ -9,13 +9,13 @@ from PIL import Image
 from programs import assert_fails, invoke, program, run
 from records import header, to_bytes
 
+from nic import limits
 from nic.cli.batch import processes as workers
 from nic.cli.batch.job import Outcome
 from nic.errors import NicError, UsageError
 from nic.format.index import Channel, Mode
 from nic.format.records import Record, Stage
-from nic.picture import limits
-from nic.picture.limits import Limit, Work, parse
+from nic.limits import Limit, Work, parse
 
 GIGA = 1 << 30
 
