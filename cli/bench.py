@@ -89,11 +89,12 @@ def _outputs(function: F) -> F:
               help="Time this one alone. Default: the CPU, and a GPU if there is one.")
 @number("--repeats", type=Number(3, 1000), default=7, show_default=True, metavar="N",
         help="Repeat every call N times, slow ones less often.")
-@click.option("--seed/--no-seed", default=True, help="Time the dcn network too, or not.")
+@click.option("--reference/--no-reference", default=True,
+              help="Time the reference network (dcn) too, or not.")  # fmt: skip
 @_outputs
 def speed(
     pictures: tuple[Path, ...], sizes: list[tuple[int, int]], models: tuple[str, ...],
-    quality: float | None, backend: str | None, device: str | None, repeats: int, seed: bool,
+    quality: float | None, backend: str | None, device: str | None, repeats: int, reference: bool,
     **outputs: Any,
 ) -> None:
     """Time the networks, every stage and the programs.
@@ -123,7 +124,7 @@ def speed(
         places=places if backend or device else (),
         quality=quality,
         repeats=repeats,
-        with_seed=seed,
+        with_reference=reference,
     )
     with opened(**outputs) as finish:
         with progress(bench.steps(setup)) as advance:

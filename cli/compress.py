@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nic.cli.batch.inputs import PICTURES, Pile
+from nic.cli.batch.inputs import PICTURES, Inputs
 from nic.cli.batch.one_file import Compress, compress
 from nic.cli.batch.run import Batch
 from nic.cli.common import options
@@ -23,7 +23,7 @@ from nic.settings import Encoding, Settings
 @options.max_memory
 @options.max_pixels
 @options.threads
-@options.pile
+@options.inputs
 @options.workers
 @options.aim
 @options.refine
@@ -84,7 +84,7 @@ def main(
         strict=strict,
     )
     how = Compress(Settings(**network), encoding, force, keep)
-    pile = Pile(
+    inputs = Inputs(
         files, PICTURES, "nic", output, output_dir, recursive, filelist, null, skip_existing
     )
-    Batch(pile, compress, how, jobs, scheduler).run()
+    Batch(inputs, compress, how, jobs, scheduler).run()

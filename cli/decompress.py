@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nic.cli.batch.inputs import STREAMS, Pile
+from nic.cli.batch.inputs import STREAMS, Inputs
 from nic.cli.batch.one_file import Decompress, decompress
 from nic.cli.batch.run import Batch
 from nic.cli.common import options
@@ -21,7 +21,7 @@ from nic.settings import Decoding, Settings
 @options.picture_format
 @options.network
 @options.threads
-@options.pile
+@options.inputs
 @options.workers
 @options.tolerate
 @options.max_pixels
@@ -59,7 +59,7 @@ def main(
     decoding = Decoding(channels, tolerate, metadata)
     how = Decompress(Settings(**network), decoding, picture_format, force, keep)
     suffix = picture_format or "png"
-    pile = Pile(
+    inputs = Inputs(
         files, STREAMS, suffix, output, output_dir, recursive, filelist, null, skip_existing
     )
-    Batch(pile, decompress, how, jobs, scheduler).run()
+    Batch(inputs, decompress, how, jobs, scheduler).run()

@@ -1,4 +1,4 @@
-"""Piles of pictures: which files a call is about, and what each of them becomes."""
+"""Inputs: which files a call is about, and what each of them becomes."""
 
 import errno
 import logging
@@ -32,7 +32,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Pile:
+class Inputs:
     """The operands and options that say which files are meant, as the user gave them.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 import click
 
 from nic.cli.batch.dask import in_cluster
-from nic.cli.batch.inputs import Job, Pile, without_existing
+from nic.cli.batch.inputs import Inputs, Job, without_existing
 from nic.cli.batch.job import Outcome, Outcomes, Task
 from nic.cli.batch.one_file import Compress, Decompress, keep_or_remove
 from nic.cli.common.command import attempt, gravity, log, program_name
@@ -25,9 +25,9 @@ How = TypeVar("How", Compress, Decompress)
 
 @dataclass(frozen=True)
 class Batch(Generic[How]):
-    """What to do with a pile of files, and where: here, in worker processes, or in a cluster."""
+    """What to do with many files, and where: here, in worker processes, or in a cluster."""
 
-    pile: Pile
+    inputs: Inputs
     convert: Callable[..., None]  # source, target or None for stdout, how
     how: How
     workers: int = 1
@@ -35,11 +35,11 @@ class Batch(Generic[How]):
 
     def run(self) -> None:
         """Do everything; exit with the gravest failure. Raises UsageError before any work."""
-        if self.pile.skip_existing and self.how.force:
+        if self.inputs.skip_existing and self.how.force:
             raise UsageError("--skip-existing keeps what -f replaces; give one of them")
-        jobs = self.pile.jobs()
+        jobs = self.inputs.jobs()
         remove_stale([job.target for job in jobs if job.target not in (None, "-")])
-        if self.pile.skip_existing:
+        if self.inputs.skip_existing:
             jobs = without_existing(jobs)
         workers = min(self.workers, len(jobs))
         if self.scheduler is None and workers <= 1:
@@ -55,7 +55,7 @@ class Batch(Generic[How]):
 
     def _task(self, how: How) -> Task:
         act = partial(self.convert, how=how)
-        return Task(act, self.pile.output_dir is not None, log.level)
+        return Task(act, self.inputs.output_dir is not None, log.level)
 
     def _here(self, jobs: list[Job]) -> int:
         task, worst = self._task(self.how), 0

@@ -82,7 +82,7 @@ def test_speed_writes_its_reports(tmp_path, picture, monkeypatch):
     monkeypatch.setattr(times, "STARTS", 2)
     monkeypatch.setattr(times, "RUNS", 2)
     outputs = ("--json", tmp_path / "s.json", "--csv", tmp_path / "s.csv")
-    options = ("--size", "48x32", "--backend", "litert", "--repeats", 3, "--no-seed")
+    options = ("--size", "48x32", "--backend", "litert", "--repeats", 3, "--no-reference")
     drawing = ("--plot", tmp_path / "s.png")
     result = invoke("bench", "speed", picture, *options, *outputs, *drawing)
     assert (result.code, result.err) == (0, "")

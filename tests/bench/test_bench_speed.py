@@ -21,11 +21,13 @@ CALLS = (*stages.NETWORK, *stages.CODEC, *stages.FORWARD, *stages.BACKWARD)
 
 @pytest.fixture(scope="module")
 def report():
-    """Everything on small pictures, but the seed network."""
+    """Everything on small pictures, but the reference network."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(times, "STARTS", 2)
         patch.setattr(times, "RUNS", 2)
-        return times.measure(times.Setup(sizes=SMALL, places=LITERT, repeats=3, with_seed=False))
+        return times.measure(
+            times.Setup(sizes=SMALL, places=LITERT, repeats=3, with_reference=False)
+        )
 
 
 @pytest.fixture
@@ -148,7 +150,7 @@ def test_given_pictures_are_used(tmp_path, photographs):
     path = tmp_path / "cat.png"
     Image.fromarray(photographs["chelsea"][..., 0]).save(path)  # a grey one
     setup = times.Setup(
-        sizes=((32, 32),), places=LITERT, repeats=3, with_seed=False, paths=(path, path)
+        sizes=((32, 32),), places=LITERT, repeats=3, with_reference=False, paths=(path, path)
     )
     found = times.measure(setup)
     assert found["pictures"] == ["cat.png", "cat.png"]
@@ -158,7 +160,7 @@ def test_given_pictures_are_used(tmp_path, photographs):
 @pytest.mark.usefixtures("_without_programs")
 def test_progress_is_told_at_most_once_per_step():
     told = []
-    setup = times.Setup(sizes=SMALL[:1], places=LITERT, repeats=3, with_seed=False)
+    setup = times.Setup(sizes=SMALL[:1], places=LITERT, repeats=3, with_reference=False)
     times.measure(setup, told.append)
     assert len(told) == times.steps(setup)
 
@@ -169,7 +171,7 @@ def test_an_interrupt_keeps_what_is_done(monkeypatch):
         if what.endswith("quantize"):
             raise KeyboardInterrupt
 
-    setup = times.Setup(sizes=SMALL[:1], places=LITERT, repeats=3, with_seed=False)
+    setup = times.Setup(sizes=SMALL[:1], places=LITERT, repeats=3, with_reference=False)
     found = times.measure(setup, progress)
     assert not found["complete"]
     assert [row["stage"] for row in found["rows"]] == list(CALLS[: CALLS.index("quantize")])
@@ -185,7 +187,7 @@ def test_a_place_that_is_not_there_is_a_line(monkeypatch):
 
     loaded = times.backends.load
     monkeypatch.setattr(times.backends, "load", load)
-    found = times.measure(times.Setup(sizes=SMALL[:1], repeats=3, with_seed=False))
+    found = times.measure(times.Setup(sizes=SMALL[:1], repeats=3, with_reference=False))
     assert found["complete"]
     assert found["missing"] == [
         "keras on cpu: no device gpu; this machine has: cpu:0",
@@ -212,16 +214,16 @@ def test_an_interrupt_keeps_the_programs_that_were_started(monkeypatch):
     assert found["programs"] == [{"program": "nic"}]
 
 
-# -- the seed network -------------------------------------------------------------------------
+# -- the reference network --------------------------------------------------------------------
 
 
-def test_without_tensorflow_the_seed_is_a_line(monkeypatch):
+def test_without_tensorflow_the_reference_is_a_line(monkeypatch):
     monkeypatch.setattr(reference.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match="needs keras: pip install"):
         reference.load("litert", "cpu", None, None)
 
 
-def test_seed_network_runs_on_the_same_backend(tmp_path, model):
+def test_the_reference_network_runs_on_the_same_backend(tmp_path, model):
     pytest.importorskip("tensorflow")
     network = reference.load("litert", "cpu", model, tmp_path)
     latents = network.analysis(np.zeros((16, 24, 3), np.float32))
@@ -240,7 +242,7 @@ def row(title, stage, median):
     return {"codec": title, "title": title, **place, "stage": stage, **times}
 
 
-def test_ratio_to_the_seed_is_that_of_the_measured_medians(report):
+def test_ratio_to_the_reference_is_that_of_the_measured_medians(report):
     names = ("nic x-1", 0.01, 0.02), (reference.NAME, 0.18, 0.5)
     rows = [
         row(title, stage, median)

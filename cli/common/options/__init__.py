@@ -1,6 +1,6 @@
 """Options that several programs share, each declared once in the module of its subject."""
 
-from nic.cli.common.options.batches import keep, output_dir, pile, workers
+from nic.cli.common.options.batches import inputs, keep, output_dir, workers
 from nic.cli.common.options.files import (
     DECODED,
     STORED,
@@ -23,6 +23,7 @@ __all__ = [
     "alpha_quality",
     "channel_list",
     "files",
+    "inputs",
     "keep",
     "max_memory",
     "max_pixels",
@@ -32,7 +33,6 @@ __all__ = [
     "output",
     "output_dir",
     "picture_format",
-    "pile",
     "rate",
     "refine",
     "threads",

@@ -28,7 +28,7 @@ def keep(function: F) -> F:
     )(function)
 
 
-def pile(function: F) -> F:
+def inputs(function: F) -> F:
     """Which files, beside the operands: ``-r``, ``--filelist``, ``-0``, ``--skip-existing``."""
     for declare in (
         click.option(
@@ -53,7 +53,7 @@ def pile(function: F) -> F:
 
 
 def workers(function: F) -> F:
-    """``-j`` and ``--scheduler``: where the files of a pile are worked on."""
+    """``-j`` and ``--scheduler``: where the files of a inputs are worked on."""
     function = click.option(
         "--scheduler",
         metavar="ADDRESS",

@@ -24,7 +24,7 @@ NEEDED = {"litert": ("keras", "tensorflow"), "keras": ("keras",)}
 
 
 def load(backend: str, device: str, model: zoo.Model, folder: Path) -> backends.Backend:
-    """The seed network on a backend.
+    """The reference network on a backend.
 
     Args: model: any installed one, to start Keras on the device as for nic's networks.
         folder: an empty one, for the export.
@@ -39,7 +39,7 @@ def load(backend: str, device: str, model: zoo.Model, folder: Path) -> backends.
 
 
 class _Keras(KerasBackend):
-    """The seed network in the place of the model's."""
+    """The reference network in the place of the model's."""
 
     def __init__(self, model: zoo.Model, device: str) -> None:
         super().__init__(model, device)

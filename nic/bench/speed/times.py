@@ -52,7 +52,7 @@ class Setup:
     places: tuple[Place, ...] = ()
     quality: float | None = None  # the model's own by default
     repeats: int = 7
-    with_seed: bool = True
+    with_reference: bool = True
 
 
 def measure(setup: Setup, progress: Progress = lambda what: None) -> Row:
@@ -86,7 +86,7 @@ def steps(setup: Setup) -> int:
     """How often ``measure`` reports progress when nothing is missing."""
     own = len(stages.CODEC + stages.FORWARD + stages.BACKWARD) + 1
     per_size = len(stages.NETWORK) + len(setup.models) * own
-    per_place = 1 + setup.with_seed + len(setup.sizes) * per_size
+    per_place = 1 + setup.with_reference + len(setup.sizes) * per_size
     return 1 + len(setup.places or PLACES) * per_place
 
 
@@ -135,7 +135,7 @@ class _Bench:
     def rows(self, missing: list[str]) -> Iterator[Row]:
         """One row per size, codec and call; a line into ``missing`` where dcn is not there."""
         networks = {(f"nic {n}", self._title(n)): net for n, net in self._networks.items()}
-        if self._setup.with_seed and (other := self._seed(missing)) is not None:
+        if self._setup.with_reference and (other := self._reference(missing)) is not None:
             networks[reference.NAME, reference.NAME] = other
         for width, height in self._setup.sizes:
             pictures = [material.cut(source, width, height) for source in self._sources]
@@ -192,7 +192,7 @@ class _Bench:
         size = {"width": width, "height": height}
         return {"codec": codec, "title": title, **asdict(self._place), **size}
 
-    def _seed(self, missing: list[str]) -> backends.Backend | None:
+    def _reference(self, missing: list[str]) -> backends.Backend | None:
         self._progress(f"{reference.NAME}: building it")
         model = next(iter(self._models.values()))
         folder = self._folder / _name(self._place)

@@ -1,4 +1,4 @@
-"""Piles of pictures when something goes wrong: killed processes, full disks, bad folders."""
+"""Many pictures when something goes wrong: killed processes, full disks, bad folders."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""nic compress and nic decompress on piles: folders, lists, worker processes, what exists."""
+"""nic compress and nic decompress on many files: folders, lists, worker processes, what exists."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from PIL import Image
 from programs import SCRIPTS, assert_fails, invoke, run
 from records import from_bytes
 
-from nic.cli.batch.inputs import PICTURES, STREAMS, Pile
+from nic.cli.batch.inputs import PICTURES, STREAMS, Inputs
 from nic.cli.common.files import remove_stale, writing
 from nic.errors import UsageError
 
@@ -137,13 +137,13 @@ def test_contradictions_are_refused(photos, arguments, word):
 
 
 def test_a_pile_is_planned_in_sorted_order(photos):
-    jobs = Pile((str(photos),), PICTURES, "nic", recursive=True).jobs()
+    jobs = Inputs((str(photos),), PICTURES, "nic", recursive=True).jobs()
     names = [os.path.relpath(job.source, photos) for job in jobs]
     assert names == ["b.png", "sub/a.JPG", "sub/m.png", "sub/z.png", "sub/deep/c.tiff"]
-    (job,) = Pile((str(photos),), STREAMS, "png", recursive=True).jobs()
+    (job,) = Inputs((str(photos),), STREAMS, "png", recursive=True).jobs()
     assert job.target == str(photos / "old.png")
     with pytest.raises(UsageError, match="several inputs"):
-        Pile((str(photos / "b.png"), f"{photos}/./b.jpg"), PICTURES, "nic").jobs()
+        Inputs((str(photos / "b.png"), f"{photos}/./b.jpg"), PICTURES, "nic").jobs()
 
 
 # -- workers ----------------------------------------------------------------------------------
