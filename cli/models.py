@@ -1,11 +1,15 @@
 """nic models: what is installed."""
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nic.cli.common.command import command
+from nic.cli.common.command import command, log
+from nic.errors import ModelError
+
+if TYPE_CHECKING:
+    from nic.models.zoo import Model
 
 
 @command("models", epilog="See also: nic-compress(1), nic(1).")
@@ -18,14 +22,27 @@ def main(as_json: bool) -> None:
       nic models
       nic models --json | jq '.[].kodak'
     """
-    from nic.models import cards, zoo
+    from nic.models import zoo
 
-    models: list[dict[str, Any]] = [cards.facts(model) for model in zoo.installed()]
+    models = [_facts(model) for model in zoo.installed()]
+    for found in zoo.broken():
+        log.warning("note: %s", found.error)
     models += [
         {"name": name, "status": "untrained", "channels": channels, "note": zoo.remedy(name)}
         for name, channels in zoo.untrained().items()
     ]
     click.echo(json.dumps(models) if as_json else "\n\n".join(map(_text, models)))
+
+
+def _facts(model: "Model") -> dict[str, Any]:
+    """What is known of a model; without its card when that is damaged, which is noted."""
+    from nic.models import cards
+
+    try:
+        return cards.facts(model)
+    except ModelError as error:
+        log.warning("note: %s", error)
+        return cards.identity(model)
 
 
 def _text(facts: dict[str, Any]) -> str:

@@ -7,16 +7,23 @@ from nic.models.zoo import Model
 Facts = dict[str, Any]
 
 
-def facts(model: Model) -> Facts:
-    """Identity of a model and all that its card.json says, in the order of the page."""
-    identity = {
+def identity(model: Model) -> Facts:
+    """What tells a model from others."""
+    return {
         "name": f"{model.name}-{model.version}",
         "status": "trained",
         "content_hash": model.content_hash,
         "channels": model.channels,
         "default_quality": model.default_quality,
     }
-    return {**identity, **model.card}
+
+
+def facts(model: Model) -> Facts:
+    """Identity of a model and all that its card.json says, in the order of the page.
+
+    Raises: ModelError when the card is damaged.
+    """
+    return {**identity(model), **model.card}
 
 
 def page(model: Model) -> str:

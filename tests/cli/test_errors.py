@@ -1,6 +1,5 @@
 """Whatever goes wrong: the right exit code, one line, and nothing left behind."""
 
-import json
 import os
 import shutil
 from dataclasses import replace
@@ -174,20 +173,6 @@ def test_a_damaged_prior(copied_model, model, stages):
     path = copied_model / "prior.npz"
     path.write_bytes(path.read_bytes()[:-1])
     assert_fails(invoke("entropy", data=stages["symbols"]), 4, "prior.npz", "damaged")
-
-
-@pytest.mark.parametrize("damage", [lambda text: text[:-9], lambda _: "", lambda _: "[1, 2]"])
-def test_a_damaged_model_definition(copied_model, png, damage):
-    path = copied_model / "model.json"
-    path.write_text(damage(path.read_text()))
-    assert_fails(invoke("encode", png), 4, "model.json", "damaged")
-
-
-def test_a_model_definition_that_lacks_a_field(copied_model, png):
-    definition = json.loads((copied_model / "model.json").read_text())
-    del definition["name"]
-    (copied_model / "model.json").write_text(json.dumps(definition))
-    assert_fails(invoke("encode", png), 4, "model.json")
 
 
 @pytest.mark.parametrize("stage", ["latents", "symbols", "coded", "packed"])
