@@ -1,7 +1,8 @@
-"""How many pixels a run may take on, so that memory is refused before it is asked for.
+"""How many pixels a run may take on: the one model of the memory that they need.
 
-A header of a few bytes can claim a picture of gigabytes. What is claimed is compared with what
-the machine has, by the bytes that a stage was measured to need for each pixel.
+A header of a few bytes can claim a picture of gigabytes. Its claim is compared with the memory
+that is free, by the bytes that a stage was measured to need for each pixel. So too much is
+refused before it is asked for, and a large picture is cut into strips that fit.
 """
 
 import re
@@ -17,7 +18,7 @@ UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 COUNT = re.compile(r"([0-9]{1,15})([kMG]?)")
 
 TRANSFORM = 190  # bytes per pixel of a network's activations ...
-TILE = 650 << 20  # ... which are those of one tile at most
+FIXED = 600 << 20  # ... which are those of one tile at most; and the program itself
 
 
 class Work(IntEnum):
@@ -25,13 +26,18 @@ class Work(IntEnum):
 
     SYMBOLS = 4  # payloads to symbols: 3.8 (2000x2000), 3.3 (5000x5000)
     LATENTS = 11  # payloads to latents: 10.1, 9.3
-    PICTURE = 18  # beside a network's: a picture file to pixels 16.8, latents to a picture 13
+    PICTURE = 20  # beside a network's: a picture file to pixels 16.8, latents to a picture 13
 
     def pixels_in(self, memory: int) -> int:
         """How many pixels fit into so many bytes."""
         if self != Work.PICTURE:
             return memory // self
-        return max(memory // TRANSFORM, (memory - TILE) // self)
+        return max(memory // TRANSFORM, pixels_of_strip(memory))
+
+
+def pixels_of_strip(memory: int) -> int:
+    """Pixels of a strip for which all stages stay below ``memory`` bytes; 0 if none do."""
+    return max(0, memory - FIXED) // Work.PICTURE
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ worker process can be told them once.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from nic.limits import pixels_of_strip
+
 if TYPE_CHECKING:
     from nic.format.channels import Channels
     from nic.picture.metadata import Keep
     from nic.search.target import Target
 
 Backend = Literal["auto", "litert", "keras"]
-STRIP_PIXELS = 1 << 25  # per record
+STRIP_PIXELS = pixels_of_strip(1200 << 20)
 
 
 @dataclass(frozen=True)

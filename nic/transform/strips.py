@@ -4,8 +4,8 @@ Both transforms see no further than a known number of latents (their *reach*). A
 given that much context on every side, and cropped again, is what the whole picture would have
 given there, but for the order of float additions.
 
-A picture above ``STRIP_PIXELS`` becomes several records, one for each strip of rows, so that
-no stage ever holds more than one of them. What is coded of a strip does not depend on the
+A picture above ``nic.settings.STRIP_PIXELS`` becomes several records, one for each strip of
+rows, so that no stage ever holds more than one of them. What is coded of a strip does not depend on the
 others: the entropy coder and the prediction of the DC-like channels start anew.
 """
 
@@ -22,8 +22,6 @@ from nic.format.strips import check_order, end, is_last
 from nic.types import STRIDE, Floats, Pixels
 
 TILE = 1920  # pixels a side, context not included: 2 million pixels, 400 MB of activations
-FIXED_BYTES = 600 << 20  # of the programs, a network and its activations for a tile
-BYTES_PER_PIXEL = 20  # of latents and symbols, and what is made of them
 
 
 class Transform(Protocol):
@@ -143,11 +141,6 @@ class Strip(NamedTuple):
     bottom: int
     above: int  # rows of latents
     below: int
-
-
-def pixels_within(memory: int) -> int:
-    """Pixels of a strip for which all stages stay below ``memory`` bytes, if any do."""
-    return max(0, memory - FIXED_BYTES) // BYTES_PER_PIXEL
 
 
 def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> Iterator[Strip]:

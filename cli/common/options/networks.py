@@ -93,9 +93,9 @@ def max_memory(function: F) -> F:
 
 
 def _strip_pixels(_: click.Context, __: click.Parameter, value: int) -> int:
-    from nic.transform.strips import pixels_within
+    from nic.limits import pixels_of_strip
 
-    return pixels_within(value)
+    return pixels_of_strip(value)
 
 
 def max_pixels(function: F) -> F:
