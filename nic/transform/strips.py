@@ -5,8 +5,8 @@ given that much context on every side, and cropped again, is what the whole pict
 given there, but for the order of float additions.
 
 A picture above ``nic.settings.STRIP_PIXELS`` becomes several records, one for each strip of
-rows, so that no stage ever holds more than one of them. What is coded of a strip does not depend on the
-others: the entropy coder and the prediction of the DC-like channels start anew.
+rows, so that no stage ever holds more than one of them. A strip is coded without
+the others: the entropy coder and the prediction of the DC-like channels start anew.
 """
 
 from collections import deque
