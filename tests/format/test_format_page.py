@@ -20,6 +20,7 @@ from nic.entropy import classmap, coding, modes
 from nic.entropy.coding import Coder
 from nic.errors import NicError
 from nic.format import pack
+from nic.format.chunks import EVERY, TABLE
 from nic.format.index import Channel, Mode
 from nic.format.records import Stage
 from nic.models import zoo
@@ -300,6 +301,21 @@ def test_contexts_take_a_single_state(with_contexts, without_contexts):
 def display_after(text):
     """The literal display that follows these words of the page."""
     return PAGE.read_text().split(text)[1].split("\n.Bd ")[1].split("\n", 1)[1].split("\n.Ed")[0]
+
+
+def test_the_page_lists_the_chunks_of_the_table():
+    section = PAGE.read_text().split("\n.Sh CHUNKS\n")[1].split("\n.Sh ")[0]
+    listed = re.findall(r"^\.It (\w) Ta (.*?) Ta ([\w, ]*?) Ta ([\w ]*)$", section, re.MULTILINE)
+    stages = {
+        EVERY: "all",
+        EVERY - {Stage.LATENTS}: "all but latents",
+        frozenset({Stage.CODED, Stage.PACKED}): "coded, packed",
+    }
+    often = {True: "once", False: "at most once"}
+    assert [
+        (letter, name.lower().removesuffix(" profile"), where, how)
+        for letter, name, where, how in listed
+    ] == [(k.letter.decode(), k.name, stages[k.stages], often[k.needed]) for k in TABLE]
 
 
 def test_decay_of_the_page():
