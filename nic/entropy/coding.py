@@ -1,9 +1,9 @@
 """Symbols to coded channels and back: every channel by itself, in the mode that is shortest.
 
 Symbols are mapped to ranks 0, 1, 2, ... by growing magnitude (0, -1, 1, -2, 2, ...), which
-makes the table header of a Laplacian plane a third shorter. With a model's prior, every 2x2
-latents get a class, coded first, that chooses the tables of all channels; given the class
-map the channels are still independent. No network and no float takes part in decoding.
+makes the table header of a Laplacian plane a third shorter. With the tables of a model, each block
+of 2x2 latents has a class, which chooses the tables of all channels. The class map is coded first;
+given the map, channels do not depend on each other. Decoding needs no network and no float.
 """
 
 from dataclasses import replace
@@ -30,12 +30,12 @@ Histogram = NDArray[np.uint32]  # of ranks
 
 
 class Coder(StrEnum):
-    """What channels of more than one symbol are coded with."""
+    """The coder of channels with more than one symbol."""
 
     AUTO = "auto"  # whatever is shortest
     PRIOR = "prior"  # the model's tables
-    OWN = "own"  # a table of their own
-    FSE = "fse"  # ... as the reference writes it
+    OWN = "own"  # a table in the file
+    FSE = "fse"  # a table in the file, and the payload of the reference coder
     RAW = "raw"  # five bits a symbol
     ZSTD = "zstd"
 
@@ -46,10 +46,10 @@ def encode(
     """Code a record of symbols: int8 (channels, h, w) -> payloads and their index.
 
     Args:
-        prior: tables of the record's model; None codes every channel with its own.
+        prior: tables of the record's model; without them every channel has a table in the file.
         threads: the bytes are the same for any number of them.
-    Raises: CorruptError when a symbol is outside the codebook, UsageError when ``coder`` asks
-        for what is not there.
+    Raises: CorruptError when a symbol is outside the codebook, UsageError when ``coder`` needs
+        tables or a package that are missing.
     """
     planes = to_ranks(record)
     histograms = fse.histograms(planes, modes.RANKS)
@@ -86,9 +86,9 @@ def decode(record: Record, prior: Prior | None = None, threads: int = 1) -> Reco
 def decode_intact(
     record: Record, prior: Prior | None = None, threads: int = 1
 ) -> tuple[Record, Damage]:
-    """``decode`` of what is intact: damaged channels are zero, and named with the reason.
+    """``decode`` for damaged records: damaged channels are zero, and named with the reason.
 
-    Chunk D may end early: the channels whose bytes are not all there are lost.
+    Chunk D may end early. Then the channels are lost whose bytes are not all there.
     """
     h, w, _ = record.header.latent_shape
     index, damage = record.header.index, Damage()
@@ -173,7 +173,7 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
 
 
 def costs(record: Record, prior: Prior) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """What the symbols of a record would cost, contexts of decoded neighbours left out.
+    """Bits of the symbols of a record, without contexts of decoded neighbours.
 
     Returns: the class of every latent (h, w), and the bits of every symbol of the codebook by
         class and channel, (K, C, S).

@@ -1,7 +1,7 @@
 """Single channels of a record: named, selected, dropped, and read without the others.
 
-Channels do not depend on each other, and the index stands before all payloads. So one can be
-had for its own bytes, the header and the class map.
+Channels do not depend on each other, and the index stands before all payloads. So to read one
+channel takes only its own bytes, the header and the class map.
 """
 
 import io
@@ -74,10 +74,10 @@ def truncate(record: Record, count: int) -> Record:
 def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Record]:
     """Yield every record of a stream with only these channels; None is all of them.
 
-    Where the source can seek, the other channels are not read, and the checksum of chunk D,
-    which covers them too, is not checked. A source that cannot is read, and checked, to its
-    end; and so are latents, whose channels are interleaved, and data that is wanted whole.
-    An unbuffered source reads no byte besides.
+    Where the source can seek, the other channels are not read. The checksum of chunk D covers
+    them too, so it is not checked then. A source that cannot seek is read and checked to its end.
+    So are latents, whose channels are interleaved, and data of which all channels are asked for.
+    From an unbuffered source no other byte is read.
 
     Raises: as ``nic.format.records.read_records``, and UsageError when a record lacks a channel.
     """

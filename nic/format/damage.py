@@ -1,4 +1,4 @@
-"""What is damaged of a record: which channels, and what else; collected and put into words."""
+"""Damage of a record: which channels, and what else, collected and put into words."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +13,12 @@ UNTOLD = "in which channel cannot be told"
 
 @dataclass
 class Damage:
-    """The reason of every damaged channel, and what is not about one channel; false if empty.
+    """Damage of one record; false if there is none.
 
-    ``data_failed`` says that chunk D does not fit its checksum.
+    Attributes:
+        channels: the reason by channel, for every damaged channel.
+        notes: damage that is not about one channel.
+        data_failed: whether chunk D does not fit its checksum.
     """
 
     channels: dict[int, str] = field(default_factory=dict)
@@ -37,7 +40,7 @@ class Damage:
 
     @contextmanager
     def of(self, channels: Sequence[int]) -> Iterator[None]:
-        """Note what a decoder raises of these channels, ValueErrors (the coder's) or its own."""
+        """Note an error of a decoder as damage of these channels; the coder raises ValueErrors."""
         try:
             yield
         except (CorruptError, IndexError, ValueError) as error:

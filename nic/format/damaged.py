@@ -1,6 +1,6 @@
-"""The chunks of a record that is damaged: which are intact, and what there is of chunk D.
+"""The chunks of a damaged record: which are intact, and how much of chunk D is there.
 
-A header is believed, as its checksum must hold; it tells what chunk D is to look like.
+The header is trusted, as its checksum must hold. It tells how long chunk D has to be.
 """
 
 import io
@@ -38,7 +38,7 @@ class DamagedRecord:
         self._damage = damage
 
     def read(self, error: NicError) -> Record:
-        """The record without what is damaged. Raises ``error`` where nothing can be left out."""
+        """The record without its damaged parts. Raises ``error`` where none can be left out."""
         stage, header = read_head(self._source, self._source.read(len(MAGIC)))
         self._parts = Parts(stage, header)
         self._due = data_size(stage, header)
@@ -54,7 +54,7 @@ class DamagedRecord:
         return self._parts.record()
 
     def _step(self, at: int) -> int | None:
-        """Take the chunk at ``at``, and say where the next one is, if there is one."""
+        """Take the chunk at ``at``, and return where the next one is, None at the end."""
         if at >= len(self._data):
             self._damage.notes.append(TRUNCATED)
             return None
@@ -80,7 +80,7 @@ class DamagedRecord:
             return None
 
     def _broken(self, at: int) -> int | None:
-        """Leave out the chunk at ``at``, or take what there is of it if that is chunk D."""
+        """Leave out the chunk at ``at``; but take as much of chunk D as there is."""
         waiting = not self._parts.has_data
         if waiting and 0 <= self._place < at:
             self._place = self._data.find(self._opening, at)
@@ -98,7 +98,7 @@ class DamagedRecord:
         return self._resume(at)
 
     def _claimed(self, at: int) -> int | None:
-        """Where the chunk at ``at`` says that the next one is, whatever its type has become."""
+        """Where the next chunk is by the length of the one at ``at``, whatever its type is."""
         behind = iter(self._data[at + 1 : at + 1 + MAX_VARINT])
         try:
             length = read_varint(behind)
@@ -117,5 +117,5 @@ class DamagedRecord:
         return self._place
 
     def _ends(self, at: int) -> bool:
-        """Whether the record's last byte is at ``at``, and the END that it should be."""
+        """Whether the last byte of the record is at ``at``, and is END."""
         return at == len(self._data) - 1 and self._data[at:] == END

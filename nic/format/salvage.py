@@ -1,7 +1,7 @@
-"""Reading damaged streams: what is intact of every record, and a report of what is not.
+"""Reading damaged streams: the intact part of every record, and a report of the damage.
 
 Unlike ``nic.format.records`` this reads the whole input at once, to find the next record behind a
-damaged one. A record ends, at the latest, where the next magic is.
+damaged one. A record ends at the latest where the next magic is.
 """
 
 import io
@@ -44,7 +44,7 @@ class Codec(Protocol):
 
 @dataclass
 class Report:
-    """What was damaged in the inputs of a run, and whether a whole record was lost."""
+    """The damage in the inputs of a run, and whether a whole record was lost."""
 
     lines: list[str] = field(default_factory=list)
     lost: bool = False
@@ -64,11 +64,11 @@ class Report:
 
 
 def read_intact(source: BinaryIO, codec: Codec, report: Report) -> Iterator[Record]:
-    """Yield what is intact of every record, as symbols, or as latents if it holds those.
+    """Yield the intact part of every record: symbols, or latents of a record of latents.
 
-    Channels that are lost are zero, and so are lost strips of a picture that has others.
+    Lost channels are zero. So are lost strips of a picture of which other strips are there.
 
-    Raises: when nothing can be decoded, what is wrong with the first record: CorruptError or
+    Raises: the error of the first record when no record can be decoded, a CorruptError or a
         VersionError; ModelError and UsageError as the codec does.
     """
     yield from _without_gaps(_records(source.read(), codec, report), report, codec.limit)
@@ -129,7 +129,7 @@ def checked_records(source: BinaryIO, codec: Codec) -> Iterator[Record]:
 
 
 def _without_gaps(records: Iterator[Record], report: Report, limit: Limit) -> Iterator[Record]:
-    """The records, and between and after strips what is missing for a whole picture."""
+    """The records, and blank strips where some are missing for a whole picture."""
     last: Record | None = None
     for record in records:
         if last is not None and not _continues(record.header, last.header):
@@ -170,7 +170,7 @@ def _blank(
 
 
 def _record(data: bytes, codec: Codec) -> tuple[Record, Damage]:
-    """What is intact of one record, decoded, and what is not."""
+    """The intact part of one record, decoded, and the damage."""
     damage = Damage()
     source = io.BytesIO(data)
     try:
@@ -189,7 +189,7 @@ def _record(data: bytes, codec: Codec) -> tuple[Record, Damage]:
 
 
 def _sound_sides(record: Record, codec: Codec, damage: Damage) -> Record:
-    """The record without side data that are damaged behind a sound checksum."""
+    """The record without side data that is damaged behind a sound checksum."""
     names = dict.fromkeys(kind.field for kind in TABLE if kind.side)
     nothing: dict[str, Any] = {name: type(getattr(record, name))() for name in names}
     for name, empty in nothing.items():

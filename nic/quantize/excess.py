@@ -1,12 +1,11 @@
-r"""What rounded latents have beyond the codebook: few symbols, of pictures of hard edges.
+"""Amounts by which rounded latents exceed the codebook. Few do, at hard edges.
 
-Chunk X is a string of bits, the most significant of each byte first. For each channel of which a
-value is beyond the codebook, in their order::
+Chunk X is a string of bits, with a part for each channel that has such amounts, in order::
 
-    golomb 0   channels that are skipped since the one before, or since the start
-    golomb 4   n, how many of its symbols are the least or the greatest of the codebook
+    golomb 0   channels that are skipped since the last part, or since the start
+    golomb 4   n, how many symbols of the channel are the least or the greatest of the codebook
     3 bits     k
-    golomb k   n times: how far beyond it the value of each of them is, in their order
+    golomb k   n times: the amount of each of these symbols, in their order
 
 ``nic.format.bits`` draws the codes; zeros fill the last byte. Where the symbols of a channel are
 not there, or are others, n does not fit, and the part of that channel says nothing. So channels can
@@ -32,10 +31,11 @@ Symbols = NDArray[np.int8]
 
 
 def pack(symbols: Symbols, places: Ints, beyond: Ints, codebook: tuple[int, int]) -> bytes:
-    """Chunk X of symbols (C, h, w), b"" where there is nothing to tell.
+    """Chunk X of symbols (C, h, w), b"" without any place.
 
-    Args: ``places`` (n,) among the symbols, each at an end of the codebook, and ``beyond`` (n,), of
-        either sign, what they lack to their values.
+    Args:
+        places: (n,) places among all symbols; each has an end of the codebook there.
+        beyond: (n,) value less symbol at each place, of either sign.
     """
     bits, last = [], -1
     channel, within = np.divmod(places, symbols[0].size)
@@ -61,7 +61,7 @@ def add(symbols: Symbols, chunk: bytes, codebook: tuple[int, int]) -> NDArray[np
 
 
 def channels(chunk: bytes, size: int) -> Iterator[tuple[int, list[int]]]:
-    """Channels, ascending, and what is said of the ends of each, at most ``size``.
+    """Channels in ascending order, each with its amounts, at most ``size`` of them.
 
     Raises: CorruptError.
     """

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from records import CHANNELS, header
 
 from nic.errors import CorruptError, NicError, VersionError
-from nic.format.bits import read_varint, varint
 from nic.format.header import (
     MAX_PIXELS,
     MAX_SIDE,
@@ -173,25 +172,6 @@ def test_bytes_after_a_packed_header_are_refused():
     whole = to_packed(header(300, 200, channels=1, index=(Channel(Mode.RAW, 40),)))
     with pytest.raises(CorruptError, match="left over"):
         from_packed(whole + b"\0")
-
-
-@steady
-@given(st.integers(0, 2**63 - 1))
-def test_varints_come_back(value):
-    assert read_varint(iter(varint(value))) == value
-
-
-@pytest.mark.parametrize(
-    ("value", "coded"), [(0, "00"), (127, "7f"), (128, "8001"), (300, "ac02"), (16384, "808001")]
-)
-def test_varints_are_leb128(value, coded):
-    """The examples of the DWARF 5 standard (7.6) and of Protocol Buffers."""
-    assert varint(value).hex() == coded
-
-
-def test_an_endless_varint_is_refused():
-    with pytest.raises(CorruptError, match="too long"):
-        read_varint(iter(b"\x80" * 20))
 
 
 @pytest.mark.parametrize(
