@@ -52,7 +52,10 @@ class TrainingConfig(_Section):
     """Schedule. ``decay_from`` is the fraction of the run after which the cosine starts."""
 
     seed: int = 1
-    distortion: str = "mse"  # or "ms-ssim", which takes patches of 176 pixels or more
+    # Or "ms-ssim", which takes patches of 176 pixels or more, or "visual", of 256 or more.
+    distortion: str = "mse"
+    optimizer: str = "adam"  # or "soap"
+    made_share: float = 0.0  # of the patches that come from made pictures, see models/made.py
     batch: int = 8
     patch: int = 128  # pixels, square
     learning_rate: float = 5e-4

@@ -1,8 +1,10 @@
-"""Distortion of training patches, differentiable: squared error, or MS-SSIM."""
+"""Distortion of training patches, differentiable: squared error, MS-SSIM, or for the eye."""
 
 import keras
 import numpy as np
 from keras import ops
+
+from nic.models import ssimulacra2
 
 # Window and exponents as in nic.picture.metrics (Wang, Simoncelli and Bovik, Asilomar 2003).
 WINDOW, SIGMA = 11, 1.5
@@ -13,6 +15,12 @@ LEAST_PATCH = WINDOW << (len(SCALE_WEIGHTS) - 1)  # pixels
 # trained with lambda * 255^2 * MSE + bpp is compared with one of lambda' * (1 - MS-SSIM) + bpp,
 # lambda' near 1270 lambda (2.4 for .0018, 31.73 for .025).
 EQUIVALENT_ERROR = 1270 / 255**2
+# The inner value of SSIMULACRA 2 is proportional to squared error at all rates of a network that
+# is trained for squared error: times this it stands for it with the same lambdas.
+INNER_ERROR = 4e-5
+# Of squared error in "visual". It holds what the metric doesn't see: the mean colour of large
+# areas, and chroma at full resolution.
+PLAIN_SHARE = 0.1
 
 
 def squared_error(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> keras.KerasTensor:
@@ -36,6 +44,19 @@ def dissimilarity(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> ker
         # A floor above zero, where the power has no slope; trained networks stay far from it.
         product *= ops.maximum(whole if last else contrast, 1e-3) ** weight
     return EQUIVALENT_ERROR * (1 - ops.mean(product, axis=-1))
+
+
+def visual(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> keras.KerasTensor:
+    """SSIMULACRA 2 and a little squared error of each patch (B,), in units of squared error.
+
+    Decoded pixels are clipped to [0, 1] first, as they are in a file, with a straight-through
+    gradient: what is beyond is drawn back as if it were at the border. Raises ValueError when a
+    side is below 256 pixels.
+    """
+    decoded = decoded + ops.stop_gradient(ops.clip(decoded, 0, 1) - decoded)
+    inner = ssimulacra2.inner_value(picture, decoded, ssimulacra2.NEGLIGIBLE)
+    error = squared_error(picture, decoded)
+    return (1 - PLAIN_SHARE) * INNER_ERROR * inner + PLAIN_SHARE * error
 
 
 def _similarity(
@@ -66,4 +87,4 @@ def _blur(x: keras.KerasTensor) -> keras.KerasTensor:
     return ops.depthwise_conv(x, ops.convert_to_tensor(across), padding="valid")
 
 
-MEASURES = {"mse": squared_error, "ms-ssim": dissimilarity}
+MEASURES = {"mse": squared_error, "ms-ssim": dissimilarity, "visual": visual}

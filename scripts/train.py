@@ -18,6 +18,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -33,17 +34,23 @@ from nic.models import dcn
 from nic.models.config import DcnConfig, ModelConfig, TrainingConfig, config_of, load_config
 from nic.models.training import rate_distortion
 from nic.models.training.data import load_pictures
+from nic.models.training.made import made_pictures
+from nic.models.training.soap import SOAP
 
 SAMPLE = 256  # patches that the DCT start is measured on
+OPTIMIZERS = {"adam": keras.optimizers.Adam, "soap": SOAP}
+MADE = 700  # made pictures, of which a share of the patches is cut
 AT_ONCE = 50  # steps that JAX makes one program of
 
 
 class Run:
     """A model in training, with everything that its checkpoint holds."""
 
-    def __init__(self, config: ModelConfig | DcnConfig, found: list[Any]) -> None:
-        """``found``: uint8 (H, W, 3) pictures."""
-        pictures = rate_distortion.Pictures(found)
+    def __init__(
+        self, config: ModelConfig | DcnConfig, found: list[Any], made: Sequence[Any] = ()
+    ) -> None:
+        """``found`` and ``made``: uint8 (H, W, 3) pictures."""
+        pictures = rate_distortion.Pictures(found, made, config.training.made_share)
         keras.utils.set_random_seed(config.training.seed)
         self.config = config
         self.rng = np.random.default_rng(config.training.seed)
@@ -59,7 +66,7 @@ class Run:
             patches = np.round(keras.ops.convert_to_numpy(sample) * 255).astype("uint8")
             self.model = rate_distortion.RateDistortion(config, patches)
             loss = rate_distortion.loss
-        self.optimizer = keras.optimizers.Adam(
+        self.optimizer = OPTIMIZERS[config.training.optimizer](
             config.training.learning_rate, global_clipnorm=config.training.clip_norm or None,
             use_ema=True, ema_momentum=config.training.ema,
         )  # fmt: skip
@@ -238,7 +245,9 @@ def main(
         raise click.UsageError("the reference family starts from random weights, not --start")
     keras.config.set_dtype_policy(precision)
     out.mkdir(parents=True, exist_ok=True)
-    run = Run(config, load_pictures(data, config.training.patch))
+    found = load_pictures(data, config.training.patch)
+    made = made_pictures(found, MADE, config.training.seed) if config.training.made_share else []
+    run = Run(config, found, made)
     if (out / "checkpoint.npz").exists():
         run.load(out / "checkpoint.npz")
     elif start is not None:

@@ -6,7 +6,7 @@ distortion on straight-through rounding, and the DC-like channels are predicted 
 is clipped to the codebook: the few values beyond it are coded as their excess.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -109,11 +109,13 @@ class RateDistortion(keras.Model):
         Everything else must have the same shapes.
         """
         for own, theirs in zip(self._parts(), other._parts(), strict=True):
-            known = {variable.path: variable for variable in theirs}
+            # The gains' paths begin with the name of the family.
+            known = {v.path.removeprefix(f"{other.name}/"): v for v in theirs}
             for variable in own:
-                if variable.path in known:
+                path = variable.path.removeprefix(f"{self.name}/")
+                if path in known:
                     value = np.array(ops.convert_to_numpy(variable))
-                    learned = self._at_rate_points(known[variable.path], other.config)
+                    learned = self._at_rate_points(known[path], other.config)
                     value[tuple(slice(n) for n in learned.shape)] = learned
                     variable.assign(value)
 
@@ -176,8 +178,18 @@ def plain_batches(
 class Pictures:
     """Training pictures in the memory of the device, where patches are cut out of them."""
 
-    def __init__(self, pictures: list[NDArray[np.uint8]]) -> None:
-        """``pictures``: uint8 (H, W, 3) each, less than 2^31 pixels together."""
+    def __init__(
+        self,
+        pictures: list[NDArray[np.uint8]],
+        made: Sequence[NDArray[np.uint8]] = (),
+        share: float = 0.0,
+    ) -> None:
+        """Both are uint8 (H, W, 3) each, less than 2^31 pixels together.
+
+        ``share`` of the patches is cut out of the ``made`` pictures.
+        """
+        self._count, self._share = len(pictures), share if made else 0.0
+        pictures = [*pictures, *made]
         self._shapes = np.array([picture.shape[:2] for picture in pictures])
         self._starts = np.cumsum([0, *self._shapes.prod(axis=1)])
         if self._starts[-1] >= 2**31:
@@ -186,8 +198,8 @@ class Pictures:
         self.pixels = ops.convert_to_tensor(flat)  # (N, 3)
 
     def __len__(self) -> int:
-        """How many pictures there are."""
-        return len(self._shapes)
+        """How many pictures there are, made ones apart."""
+        return self._count
 
     def places(self, count: int, size: int, rng: np.random.Generator) -> NDArray[np.int32]:
         """Places of random crops, mirrored or transposed at random.
@@ -195,7 +207,10 @@ class Pictures:
         Returns int32 (B, 3): the index of a crop's first pixel, and the distance to the next
         one down and across.
         """
-        chosen = rng.integers(len(self), size=count)
+        chosen = rng.integers(self._count, size=count)
+        if self._share:
+            made = rng.integers(self._count, len(self._shapes), size=count)
+            chosen = np.where(rng.random(count) < self._share, made, chosen)
         height, width = self._shapes[chosen].T
         y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
         mirrored, transposed = rng.random((2, count)) < 0.5
