@@ -6,7 +6,7 @@ import math
 import os
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -118,21 +118,25 @@ def test_a_resumed_run_equals_one_without_a_break(start, script, tmp_path):
     assert any((a != b).any() for a, b in zip(weights(first), weights(second), strict=True))
 
 
-def test_compiled_steps_equal_those_of_keras(folder, tmp_path):
+@pytest.mark.parametrize("optimizer", ["adam", "soap"])
+def test_compiled_steps_equal_those_of_keras(folder, tmp_path, optimizer):
     """Fifty steps as one program of JAX's, and ten more one by one, against as many by Keras."""
     pytest.importorskip("jax", reason="JAX is not installed")
     child = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})
+from dataclasses import replace
 from pathlib import Path
 import numpy as np, train
 from nic.models.config import load_config
 from nic.models.training.data import load_pictures
 
 pictures = load_pictures(Path({str(folder / "pictures")!r}), 32)
+config = load_config(Path({str(folder / "tiny.toml")!r}))
+config = replace(config, training=replace(config.training, optimizer={optimizer!r}))
 results = []
 for name in ("compiled", "kept"):
-    run = train.Run(load_config(Path({str(folder / "tiny.toml")!r})), pictures)
+    run = train.Run(config, pictures)
     if name == "kept":
         run.advance, run.at_once = run._one_by_one, 1
     out = Path({str(tmp_path)!r}) / name
@@ -197,6 +201,37 @@ def test_patches_are_crops_of_the_pictures_in_all_four_positions():
     assert patches.shape == (200, 16, 16, 3)
     assert {crops[patch.tobytes()] for patch in patches} == set(crops.values())
     assert len({patch.tobytes() for patch in patches}) > 80
+
+
+def test_a_share_of_the_patches_is_made():
+    rng = np.random.default_rng(5)
+    found, made = ([np.full((20, 24, 3), level, np.uint8) for _ in range(n)]
+                   for level, n in ((50, 9), (200, 3)))  # fmt: skip
+    whole = rate_distortion.Pictures(found, made, 0.25)
+    assert len(whole) == 9
+    patches = rate_distortion.cut(whole.pixels, whole.places(4000, 8, rng), 8)
+    share = (keras.ops.convert_to_numpy(patches)[:, 0, 0, 0] > 0.5).mean()
+    assert 0.22 < share < 0.28
+    alike = [rate_distortion.Pictures(found, *rest).places(50, 8, np.random.default_rng(6))
+             for rest in ((), (made, 0.0), ([], 0.25))]  # fmt: skip
+    np.testing.assert_array_equal(alike[0], alike[1])
+    np.testing.assert_array_equal(alike[0], alike[2])
+
+
+def test_a_run_with_soap_resumes_exactly(folder, script, tmp_path):
+    from nic.models.data import load_pictures
+
+    config = load_config(folder / "tiny.toml")
+    config = replace(config, training=replace(config.training, optimizer="soap"))
+    pictures = load_pictures(folder / "pictures", 32)
+    whole, first, second = (script.Run(config, pictures) for _ in range(3))
+    script.train(whole, tmp_path, math.inf, 24, report=24, save=1)
+    script.train(first, tmp_path, math.inf, 12, report=24, save=1)
+    second.load(tmp_path / "checkpoint.npz")
+    script.train(second, tmp_path, math.inf, 24, report=24, save=1)
+    for a, b in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    assert (whole.optimizer.name, whole.step) == ("soap", 24)
 
 
 def test_blocks_alone_take_a_lower_precision(start):
@@ -264,7 +299,7 @@ def test_an_exported_model_codes_on_both_backends(start, tmp_path, monkeypatch):
 def test_a_larger_model_starts_as_the_smaller_one(start, folder):
     """Same pictures, more blocks and other rate points: what was learned is still there."""
     small = start().model
-    table = asdict(small.config)
+    table = asdict(small.config) | {"name": "other"}
     table["transform"] |= {"analysis_blocks": 2, "synthesis_blocks": 3}
     table["rate"] |= {"lambdas": [0.0018, 0.013, 0.05, 0.2]}
     config = ModelConfig.from_table(table)
