@@ -1,6 +1,6 @@
-"""Channels coded with the model's tables, which the class of every latent chooses.
+"""Channels coded with the model's tables: the class of every latent chooses its table.
 
-Given the class map (``nic/entropy/classmap.py``) the channels are independent of each other.
+Given the class map (``nic/entropy/classmap.py``) the channels do not depend on each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class ByClass:
     of_latent: Bytes
 
     def encode(self, mode: Mode, planes: Bytes, channels: list[int], threads: int) -> list[bytes]:
-        """Payloads of these of all planes."""
+        """Payloads of these channels; ``planes`` (C, h, w) are the ranks of all."""
         arguments = self._coding(mode, channels)
         return fse.encode_planes(planes[channels], *arguments, threads=threads)
 

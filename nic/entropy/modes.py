@@ -1,4 +1,4 @@
-"""One channel by itself: the modes that need neither the model's tables nor the class map.
+"""Channels coded one by one, in the modes that need no tables of the model and no class map.
 
 What the payload of a mode holds:
 

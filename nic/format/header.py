@@ -1,4 +1,4 @@
-"""What a record says about its picture: readable JSON between stages, compact when packed."""
+"""The header of a record, facts about its picture: JSON between stages, compact when packed."""
 
 import json
 import struct
@@ -20,7 +20,7 @@ INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeErr
 QUALITY_STEPS = 100  # the packed header stores quality in hundredths
 # Flags in the packed header's byte of the colour model:
 IS_STRIP = 0x80
-IN_BITS = 0x40  # the index; set in every file, so that another index can tell itself apart
+IN_BITS = 0x40  # the index; set in every file, and free to announce another index
 
 
 class Colour(IntEnum):
@@ -34,12 +34,14 @@ class Colour(IntEnum):
 class Header:
     """Facts about one picture that travel with it through every stage.
 
-    ``width`` and ``height`` are those of the picture, or of one strip of a large one, in
-    pixels; the latents of the picture padded to multiples of 8 are ``latent_shape`` =
-    (h, w, C). ``quality`` is 1..100, requested before quantization and applied after it (None:
-    the default). ``channels`` is the number of leading latent channels that are coded. ``index``
-    is filled by the entropy coder. ``model_name``, ``name`` and ``history`` do not reach a
-    packed file.
+    Attributes:
+        width, height: pixels of the picture, or of one strip of a large picture.
+        channels: how many leading latent channels are coded.
+        quality: 1..100, asked for in latents and applied in later stages; None: the default.
+        index: the mode and size of every coded channel, from the entropy coder on.
+        strip: the first row of a strip, and the height of the whole picture.
+
+    ``model_name``, ``name`` and ``history`` do not reach a packed file.
     """
 
     width: int
@@ -55,7 +57,7 @@ class Header:
     index: tuple[Channel, ...] = ()
     name: str | None = None
     history: tuple[str, ...] = ()
-    strip: tuple[int, int] | None = None  # first row, and the height of the whole picture
+    strip: tuple[int, int] | None = None
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:

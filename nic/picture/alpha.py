@@ -1,8 +1,8 @@
 """Transparency: the alpha plane as bytes of chunk A, and pixels that nobody sees.
 
-Chunk A is a method and what it says: 0, a lossless PNG; 1, a packed record of the alpha as a
-grey picture, which the caller makes and decodes, but for its magic: that is seen at the start of
-records alone, by which a damaged stream is searched for them.
+Chunk A starts with a method. Method 0 is a lossless PNG. Method 1 is a packed record of the alpha
+as a grey picture, which the caller makes and decodes. The record has no magic here, so that a
+search for records in a damaged stream finds only whole ones.
 """
 
 import io

@@ -50,8 +50,8 @@ def _median_edge(planes: Planes) -> Planes:
 def _scan(values: Planes, symbol_of: Callable[[Planes, Planes], Planes]) -> tuple[Planes, Planes]:
     """Visit cells in causal order: (symbols, planes), planes = prediction + symbols.
 
-    All cells of an anti-diagonal depend on the two before it alone, so a whole diagonal is
-    one vector operation. Diagonal y + x becomes row y + x + 2 of a skewed array, whose
+    The cells of an anti-diagonal depend only on the two diagonals before it, so a whole diagonal
+    is one vector operation. Diagonal y + x becomes row y + x + 2 of a skewed array, whose
     column y + 1 is the cell's row; the margins are the zeros outside the plane.
     """
     count, h, w = values.shape
