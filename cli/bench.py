@@ -28,9 +28,10 @@ SIDE = re.compile(r"[1-9][0-9]{0,5}")
 def main() -> None:
     """Measure speed and quality on this machine.
 
-    speed times the networks, every stage and the programs; quality compares bytes and
-    distortion with other codecs; compare sets two results side by side. Tables go to stdout,
-    as Markdown where that is no terminal. An interrupt prints what is finished.
+    The command speed times the networks, every stage and the programs. The command quality
+    compares bytes and distortion with other codecs. The command compare shows two results side
+    by side. Tables are printed on stdout, as Markdown if stdout is not a terminal. After an
+    interrupt, the finished measurements are printed.
 
     \b
     Examples:
@@ -58,16 +59,16 @@ def _once(values: Iterable[T]) -> list[T]:
 def _models(function: F) -> F:
     return click.option(
         "--model", "models", multiple=True, metavar="NAME",
-        help=f"See nic models; may be repeated. Default: {DEFAULT}.",
+        help=f"Name of a model; see nic models. May be repeated. Default: {DEFAULT}.",
     )(function)  # fmt: skip
 
 
 def _outputs(function: F) -> F:
     for name, value, meaning in (
         ("force", "", "Replace existing files."),
-        ("plot", "FILE", "Draw into FILE, a .png or .svg."),
-        ("csv", "FILE", "Write every measured row to FILE; - is stdout, without tables."),
-        ("json", "FILE", "Write everything to FILE; - is stdout, without tables."),
+        ("plot", "FILE", "Draw a plot into FILE, a .png or .svg."),
+        ("csv", "FILE", "Write all measured rows to FILE as CSV; - is stdout, without tables."),
+        ("json", "FILE", "Write the whole result to FILE as JSON; - is stdout, without tables."),
     ):
         names = [*(["-f"] if name == "force" else []), f"--{name}"]
         settings: dict[str, Any] = {"metavar": value} if value else {"is_flag": True}
@@ -79,18 +80,18 @@ def _outputs(function: F) -> F:
 @command("speed", epilog="See also: nic-bench(1), nic(1).")
 @click.argument("pictures", nargs=-1, type=click.Path(path_type=Path), metavar="[PICTURE]...")
 @click.option("--size", "sizes", multiple=True, callback=_size, metavar="WxH",
-              help="Picture size; may be repeated. Default: 512x512 and 1920x1080.")
+              help="Size of the pictures; may be repeated. Default: 512x512 and 1920x1080.")
 @_models
 @number("-q", "--quality", type=QUALITY, metavar="1..100",
-        help="Quality that is coded at. Default: the model's.")
+        help="Quality to code at. Default: 50, set by the model.")
 @click.option("--backend", type=click.Choice(["litert", "keras"]),
-              help="Time this one alone. Default: all that are installed.")
+              help="Time only this backend. Default: all that are installed.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]),
-              help="Time this one alone. Default: the CPU, and a GPU if there is one.")
+              help="Time only this device. Default: the CPU, and a GPU if there is one.")
 @number("--repeats", type=Number(3, 1000), default=7, show_default=True, metavar="N",
-        help="Repeat every call N times, slow ones less often.")
+        help="Repeat every call N times; slow calls are repeated less often.")
 @click.option("--reference/--no-reference", default=True,
-              help="Time the reference network (dcn) too, or not.")  # fmt: skip
+              help="Time the reference network (dcn) too, or leave it out.")  # fmt: skip
 @_outputs
 def speed(
     pictures: tuple[Path, ...], sizes: list[tuple[int, int]], models: tuple[str, ...],
@@ -99,9 +100,10 @@ def speed(
 ) -> None:
     """Time the networks, every stage and the programs.
 
-    PICTUREs are cut, or mirrored, to each size; without any, one with the spectrum of
-    photographs is made. The rows of the dcn network are of random weights, which take as
-    long; published rows are what others measured on their hardware.
+    Each PICTURE is cropped, or extended by mirroring, to each size. Without PICTURE, a picture
+    with the spectrum of photographs is made. The dcn network has random weights, which take as
+    long as trained ones. Rows marked "published" are figures that others measured on their
+    hardware.
 
     \b
     Examples:
@@ -139,10 +141,10 @@ def speed(
 @click.argument("pictures", nargs=-1, required=True, metavar="FOLDER|PICTURE...",
                 type=click.Path(exists=True, path_type=Path))
 @number("-q", "--quality", "levels", type=QUALITY, multiple=True,
-        metavar="1..100", help="Quality of nic; may be repeated. Default: seven of them.")
+        metavar="1..100", help="Quality of nic; may be repeated. Default: seven qualities.")
 @_models
 @click.option("--peer", "peers", type=click.Choice(PEERS), multiple=True,
-              help="Compare with this codec alone; may be repeated. Default: with all.")
+              help="Compare only with this codec; may be repeated. Default: all codecs.")
 @number("--jobs", type=Number(1, 1024), metavar="N",
         help="Code N files at the same time. Default: one per processor.")
 @options.network
@@ -153,8 +155,9 @@ def quality(
 ) -> None:
     """Compare bytes and distortion with other codecs, over a range of qualities.
 
-    Bytes are those of whole files, headers and all, and distortion is that of the 8-bit
-    pictures decoded from them. A codec that is not installed is named with how to install it.
+    Bytes are the sizes of whole files, with their headers. Distortion is measured on the
+    decoded 8-bit pictures. A codec that is not installed is left out, and a note says how to
+    install it.
 
     \b
     Examples:
@@ -186,12 +189,16 @@ def quality(
 @command("compare", epilog="See also: nic-bench(1), nic(1).")
 @click.argument("before", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("after", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--json", metavar="FILE", help="Write everything to FILE; - is stdout, no tables.")
+@click.option(
+    "--json",
+    metavar="FILE",
+    help="Write the comparison to FILE as JSON; - is stdout, without tables.",
+)
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def compare(before: Path, after: Path, json: str | None, force: bool) -> None:
-    """Set two results of --json side by side.
+    """Show two results of --json side by side.
 
-    Both must be of speed, or of the quality of the same pictures.
+    Both must come from speed, or both from quality with the same pictures.
 
     \b
     Examples:

@@ -54,9 +54,9 @@ def main(
 ) -> None:
     """Compress pictures into .nic files beside them.
 
-    Without FILE, or with -, reads one picture on stdin and writes to stdout. Sources are
-    kept unless --rm is given. A picture that fails does not stop the others; the exit code
-    is that of the gravest failure.
+    Without FILE, or with -, the program reads one picture from stdin and writes to stdout.
+    Input files are kept unless --rm is given. A picture that fails does not stop the others.
+    The exit code is that of the worst failure.
 
     \b
     Examples:

@@ -46,8 +46,9 @@ def main(
 ) -> None:
     """Decompress .nic files into pictures beside them.
 
-    The format is that of --format, else of the extension of -o, else PNG. Without FILE, or
-    with -, reads stdin and writes to stdout. --tolerate keeps the sources of damaged pictures.
+    Without FILE, or with -, the program reads from stdin and writes to stdout. The picture
+    format is that of --format. Without --format, the extension of -o decides, or else it is
+    PNG. Damaged input files are kept, even with --rm and --tolerate.
 
     \b
     Examples:

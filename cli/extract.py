@@ -14,12 +14,12 @@ from nic.format.channels import Channels
 @options.files
 @options.output
 @options.channel_list("Extract these channels, such as 0-7,12; the first is 0. Default: all.")
-@click.option("--latents", is_flag=True, help="Write latents (dequantized), not symbols.")
+@click.option("--latents", is_flag=True, help="Write dequantized latents, not symbols.")
 @click.option(
     "--format",
     "name",
     type=click.Choice(["nic", "npy"]),
-    help="Output format. Default: npy where the output's name ends in it, else nic.",
+    help="Output format. Default: npy if the name of -o ends with .npy, else nic.",
 )
 @options.max_pixels
 def main(
@@ -33,9 +33,10 @@ def main(
 ) -> None:
     """Extract channels as symbols or latents.
 
-    Of an input that can seek, only the bytes of these channels are read, with the header and
-    the class map. Writes arrays for NumPy, (channels, rows, columns) in ascending order, or a
-    stream for other nic programs, in which all other channels are zero. Loads no network.
+    The output is a NumPy array (channels, rows, columns), with the channels in ascending
+    order, or a stream for other nic programs. In a stream, all other channels are zero. From a
+    file, only the header, the class map and the bytes of these channels are read. No network
+    is loaded.
 
     \b
     Examples:

@@ -14,12 +14,12 @@ from nic.format.records import Record
 
 @command("info", epilog="See also: nic-test(1), nic-models(1), nic(5), nic(1).")
 @options.files
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per picture.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per record.")
 def main(files: tuple[str, ...], as_json: bool) -> None:
     """Describe records of any stage: dimensions, model, quality, channels.
 
-    For coded and packed records each channel's mode and bytes are listed. Loads no network;
-    the model need not be installed.
+    For coded and packed records, the mode and the bytes of each channel are listed. No
+    network is loaded, and the model need not be installed.
 
     \b
     Examples:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @options.network
 @options.max_pixels
 def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any) -> None:
-    """Write latents as arrays for NumPy, one for each picture.
+    """Write the latents of pictures as NumPy arrays, one array per picture.
 
-    An array is float32 (rows, columns, channels), rows and columns an eighth of the picture's.
-    Pictures are transformed; of records, of any stage, symbols are dequantized, and no network
-    is loaded.
+    An array is float32 (rows, columns, channels). It has an eighth of the rows and columns of
+    the picture. The inputs are pictures or records of any stage. A picture is transformed by
+    the network. The symbols of a record are dequantized, which needs no network.
 
     \b
     Examples:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 @command("models", epilog="See also: nic-compress(1), nic(1).")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array of all models.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array of all models.")
 def main(as_json: bool) -> None:
-    """List the installed models, how they were trained and what they measure.
+    """List the installed models, with their training and their measured quality.
 
     \b
     Examples:

@@ -13,12 +13,12 @@ from nic.cli.common.files import reading
 @options.files
 @options.max_pixels
 def main(files: tuple[str, ...], max_pixels: int | None) -> None:
-    """Check that files decode to the symbols they were made from.
+    """Check that files are intact: every checksum, and every channel decodes.
 
-    Checks every checksum and decodes every channel. Loads no network, but the tables of the
-    model that wrote a file must be installed.
-    Silent when all is well (-v says so); a damaged file is named with its damaged chunk or
-    channels, does not stop the others, and gives exit code 3.
+    If all files are intact, nothing is printed; -v prints a line for each file. A damaged file
+    is named, with its damaged chunk or channels. The other files are still checked, and the
+    exit code is 3. No network is loaded. A file that was coded with tables of its model needs
+    this model to be installed.
 
     \b
     Examples:

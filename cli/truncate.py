@@ -15,14 +15,14 @@ from nic.cli.common.options.rates import CHANNELS
     type=CHANNELS,
     required=True,
     metavar="N",
-    help="Keep the first N channels.",
+    help="Keep only the first N channels.",
 )
 def main(files: tuple[str, ...], output: str | None, force: bool, channels: int) -> None:
     """Drop the trailing channels of records of any stage.
 
-    Nothing is decoded: the channels that stay are copied as they are, so that the result
-    decodes exactly as nic-decode decodes the same channels of the original. Loads neither
-    network nor model; verifies every checksum.
+    Nothing is decoded: the first N channels are copied as they are. The result decodes to the
+    same picture as these channels of the original. Every checksum is verified. Neither a
+    network nor a model is loaded.
 
     \b
     Examples:

@@ -10,7 +10,7 @@ class NicError(Exception):
 
 
 class UsageError(NicError):
-    """A sound input given to the wrong tool, or options that contradict each other."""
+    """An intact input for another program, or options that contradict each other."""
 
     exit_code = 2
 
@@ -42,12 +42,12 @@ class ModelError(NicError):
 
 
 class VersionError(NicError):
-    """A stream of a version, or with a critical chunk, that this program does not know."""
+    """A stream with a version or a critical chunk that this program does not know."""
 
     exit_code = 5
 
 
 class PartialError(NicError):
-    """A damaged file of which the intact part was decoded, and written (--tolerate)."""
+    """A damaged file; its intact part was decoded and written (--tolerate)."""
 
     exit_code = 6

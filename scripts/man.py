@@ -35,9 +35,9 @@ LAST = ("ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS", "SEE A
         "STANDARDS", "CAVEATS")  # fmt: skip
 ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
 ENVIRONMENT = {
-    "NIC_MODEL_PATH": "Folders with further models, separated like those of PATH.",
-    "KERAS_BACKEND": "What Keras runs on when --backend is keras, or a GPU is asked for: "
-    "tensorflow (the default), jax or torch.",
+    "NIC_MODEL_PATH": "Folders with further models, separated like the folders in PATH.",
+    "KERAS_BACKEND": "The framework on which Keras runs: tensorflow (the default), jax or "
+    "torch. Used with --backend keras, or with a GPU as --device.",
 }
 COMMON = ("--quiet", "--verbose", "--version", "--help")
 NO_MODEL = ("completion",)  # commands that look for none
@@ -181,7 +181,7 @@ def option_lists(target: click.Command) -> Iterator[str]:
         yield f".Ss {name}"
         yield from option_list([o for o in options(part) if o.opts[-1] not in COMMON])
     if parts:
-        yield ".Ss All of them"
+        yield ".Ss All commands"
         yield from option_list([o for o in options(target) if o.opts[-1] in COMMON])
     else:
         yield from option_list(options(target))

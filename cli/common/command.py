@@ -197,8 +197,8 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click
         body.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         for decorator in (
             click.version_option(__version__, message="%(prog)s %(version)s"),
-            click.option("-v", "--verbose", is_flag=True, help="Say on stderr what is done."),
-            click.option("--quiet", is_flag=True, help="Say nothing on stderr but errors."),
+            click.option("-v", "--verbose", is_flag=True, help="Report on stderr what is done."),
+            click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
         ):
             body = decorator(body)
         return click.command(name, cls=Command, **settings)(body)

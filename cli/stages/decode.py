@@ -33,8 +33,9 @@ def main(
 ) -> None:
     """Decode records of any stage into pictures.
 
-    Takes packed files, coded streams, symbols, or latents (the transform without
-    quantization). Several pictures are written one after the other on stdout.
+    The input can be packed files, coded streams, symbols or latents. From latents, the
+    pictures show the transform without quantization. Several pictures are written to stdout
+    one after the other.
 
     \b
     Examples:

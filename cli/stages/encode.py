@@ -22,7 +22,7 @@ from nic.settings import Encoding
 @options.refine
 @options.alpha_quality
 @options.metadata(options.STORED)
-@click.option("--name", metavar="TEXT", help="Record TEXT as the picture's name.")
+@click.option("--name", metavar="TEXT", help="Store TEXT in the record as the name of the picture.")
 def main(
     files: tuple[str, ...],
     output: str | None,
@@ -37,9 +37,9 @@ def main(
 ) -> None:
     """Transform pictures into latents.
 
-    Reads each FILE, or one picture on stdin, and writes one record of latents per picture,
-    or one for each strip of a large one. Quality and channels are recorded for the stages
-    that follow.
+    Each FILE is one picture; without FILE, stdin is one picture. A picture becomes one record
+    of latents, or several records if it is coded in strips. Quality and channels are stored in
+    the record for the later stages.
 
     \b
     Examples:

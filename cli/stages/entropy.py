@@ -15,8 +15,9 @@ CODERS = ("auto", "prior", "own", "fse", "raw", "zstd")
     "--coder",
     "name",
     type=click.Choice(CODERS),
-    help="What codes a channel: the shortest (auto), the model's tables, its own table, that as "
-    "in FSE alone, nothing, or zstd. Given, coded records are taken too, and coded again.",
+    help="Coder: auto (shortest), prior (the model's tables), own (a table in the file), fse (a "
+    "reference FSE stream), raw (5 bits per symbol), zstd. With this option, records that are "
+    "coded already are coded again. Default: auto.",
 )
 @options.threads
 @options.max_pixels
@@ -28,10 +29,11 @@ def main(
     threads: int,
     max_pixels: int | None,
 ) -> None:
-    """Code symbols, every channel by itself in its shortest mode.
+    """Code symbols, each channel by itself in its shortest mode.
 
-    Latents are quantized on the way, at the quality that they ask for. The output is a whole
-    file that nic-decode reads; nic-pack makes its header compact. No network is loaded.
+    Latents are quantized first, at the quality that is stored in their record. The output is a
+    complete file that nic-decode reads; nic-pack makes its header smaller. No network is
+    loaded.
 
     \b
     Examples:

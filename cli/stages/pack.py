@@ -8,9 +8,9 @@ from nic.cli.common.command import command
 @options.files
 @options.output
 def main(files: tuple[str, ...], output: str | None, force: bool) -> None:
-    """Pack coded channels under a compact header: the .nic file to keep.
+    """Pack coded channels into a .nic file with a compact header.
 
-    Records of earlier stages are quantized and coded on the way.
+    Records of earlier stages are quantized and coded first.
 
     \b
     Examples:

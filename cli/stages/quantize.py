@@ -17,8 +17,8 @@ def main(
 ) -> None:
     """Quantize latents into symbols of the codebook.
 
-    Quality is the quantizer's step: latents that were written once can be quantized at any
-    quality. Without -q the quality that nic-encode recorded is used.
+    Quality sets the step of the quantizer. Latents that are saved once can be quantized at any
+    quality. Without -q, the quality that nic-encode stored is used.
 
     \b
     Examples:

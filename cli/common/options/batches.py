@@ -17,14 +17,18 @@ def output_dir(function: F) -> F:
         "--output-dir",
         type=click.Path(file_okay=False, exists=True),
         metavar="DIR",
-        help="Write into DIR instead of beside the sources.",
+        help="Write the outputs into DIR, not beside the inputs.",
     )(function)
 
 
 def keep(function: F) -> F:
     """``-k`` and ``--rm``."""
     return click.option(
-        "-k/--rm", "--keep/--remove", "keep", default=True, help="Keep sources, or remove them."
+        "-k/--rm",
+        "--keep/--remove",
+        "keep",
+        default=True,
+        help="Keep each input file (the default), or remove it after success.",
     )(function)
 
 
@@ -32,20 +36,26 @@ def inputs(function: F) -> F:
     """Which files, beside the operands: ``-r``, ``--filelist``, ``-0``, ``--skip-existing``."""
     for declare in (
         click.option(
-            "--skip-existing", is_flag=True, help="Leave out files whose output is there already."
+            "--skip-existing", is_flag=True, help="Skip files whose output exists already."
         ),
-        click.option("-0", "--null", is_flag=True, help="Names in the list end with NUL bytes."),
+        click.option(
+            "-0",
+            "--null",
+            is_flag=True,
+            help="Names in the list end with NUL bytes, not with line ends.",
+        ),
         click.option(
             "--filelist",
             type=click.Path(),
             metavar="FILE",
-            help="Take further names from FILE, one a line; - is stdin.",
+            help="Read further names of input files from FILE, one per line; - is stdin.",
         ),
         click.option(
             "-r",
             "--recursive",
             is_flag=True,
-            help="Take all files in directories; --output-dir gets the same sub-folders.",
+            help="Take all files with a known extension in directories and below. With "
+            "--output-dir, the sub-directories are made there too.",
         ),
     ):
         function = declare(function)
@@ -57,7 +67,7 @@ def workers(function: F) -> F:
     function = click.option(
         "--scheduler",
         metavar="ADDRESS",
-        help="Let a Dask cluster do the work; its workers share the file system.",
+        help="Do the work on the Dask cluster at ADDRESS. Its workers must see the same files.",
     )(function)
     return number(
         "-j",
@@ -66,6 +76,6 @@ def workers(function: F) -> F:
         default=1,
         show_default=True,
         metavar="N",
-        help="Work on N files at a time, 0 for as many as there are processors.",
+        help="Work on N files at the same time; 0 means one per processor.",
         callback=zero_for_all,
     )(function)

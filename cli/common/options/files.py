@@ -12,9 +12,11 @@ from nic.picture.metadata import KEEP
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-DECODED = "Decode only these channels, such as 0-15 or 0-7,12; others are zero."
-STORED = "Which metadata of the picture to store: ICC profile, EXIF and XMP are all."
-WRITTEN = "Which metadata to write, where the format can hold it."
+DECODED = "Decode only these channels, such as 0-15 or 0-7,12; all others are zero."
+STORED = "Metadata to store: all (ICC profile, EXIF and XMP), icc (only the ICC profile) or none."
+WRITTEN = (
+    "Metadata to write, if the picture format can hold it: all, icc (only the ICC profile) or none."
+)
 
 
 def files(function: F) -> F:
@@ -61,7 +63,7 @@ def picture_format(function: F) -> F:
         "--format",
         "picture_format",
         type=click.Choice(list(FORMATS)),
-        help="Picture format. Default: by the output's extension, else png.",
+        help="Picture format. Default: by the extension of -o, or else png.",
     )(function)
 
 
@@ -70,7 +72,8 @@ def tolerate(function: F) -> F:
     return click.option(
         "--tolerate",
         is_flag=True,
-        help="Decode what is intact of damaged files, lost channels as zero; exit code 6 then.",
+        help="Decode the intact part of damaged files; lost channels are zero. A loss gives exit "
+        "code 6.",
     )(function)
 
 

@@ -23,14 +23,15 @@ def model(function: F) -> F:
         type=click.Choice(list(TUNES)),
         default="psnr",
         show_default=True,
-        help="Take the model's variant that was trained for this measure.",
+        help="Use the variant of the model that was trained for this measure.",
     )(function)
     return click.option(
         "--model",
         default=DEFAULT,
         show_default=True,
         metavar="NAME",
-        help="See nic models; 4k, 8k and 16k are the default's first 16, 32 and 64 channels.",
+        help="Name of the model; see nic models. 4k, 8k and 16k mean the first 16, 32 and 64 "
+        "channels of the default model.",
     )(function)
 
 
@@ -41,7 +42,7 @@ def network(function: F) -> F:
         default="auto",
         show_default=True,
         metavar="auto|cpu|gpu[:N]",
-        help="Where Keras runs; LiteRT runs on the CPU.",
+        help="Device on which Keras runs. LiteRT always runs on the CPU.",
         callback=_device,
     )(function)
     return click.option(
@@ -49,7 +50,8 @@ def network(function: F) -> F:
         type=click.Choice(["auto", "litert", "keras"]),
         default="auto",
         show_default=True,
-        help="What runs the networks; auto is LiteRT unless a GPU is asked for.",
+        help="Library that runs the networks. With auto, it is Keras if --device is a GPU, else "
+        "LiteRT.",
     )(function)
 
 
@@ -68,7 +70,8 @@ def threads(function: F) -> F:
         default=1,
         show_default=True,
         metavar="N",
-        help="Use N threads in the entropy coder, 0 for all processors; the output is the same.",
+        help="Use N threads in the entropy coder; 0 means one per processor. The output is the "
+        "same.",
         callback=zero_for_all,
     )(function)
 
@@ -88,7 +91,8 @@ def max_memory(function: F) -> F:
         default="1200M",
         show_default=True,
         callback=_strip_pixels,
-        help="Code larger pictures in strips that need no more memory; k, M and G are units.",
+        help="Code a picture in strips if it would need more memory than SIZE. The units k, M and "
+        "G are powers of 1024.",
     )(function)
 
 
@@ -104,7 +108,8 @@ def max_pixels(function: F) -> F:
         "--max-pixels",
         metavar="N",
         callback=_max_pixels,
-        help="Refuse larger pictures; k, M and G are units. Default: what fits into free memory.",
+        help="Refuse pictures with more than N pixels. The units k, M and G are powers of 1000. "
+        "Default: what fits into free memory.",
     )(function)
 
 

@@ -19,14 +19,14 @@ def rate(function: F) -> F:
         "--channels",
         type=CHANNELS,
         metavar="N",
-        help="Keep the first N latent channels (16, 32 and 64 are trained for).",
+        help="Keep only the first N latent channels. The models are trained for 16, 32 and 64.",
     )(function)
     return number(
         "-q",
         "--quality",
         type=QUALITY,
         metavar="1..100",
-        help="Quality; fractions are allowed. Default: the model's, 50.",
+        help="Quality; fractions are allowed. Default: 50, set by the model.",
     )(function)
 
 
@@ -34,25 +34,29 @@ def aim(function: F) -> F:
     """``--target-bpp``, ``--target-size``, ``--target-psnr`` and ``--strict``."""
     positive = Number(0, whole=False, above=True)
     for declare in (
-        click.option("--strict", is_flag=True, help="Write nothing if no quality reaches it."),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Fail and write nothing if no quality reaches the target.",
+        ),
         number(
             "--target-psnr",
             type=positive,
             metavar="DB",
-            help="Take the lowest quality that reaches this PSNR.",
+            help="Use the lowest quality with a PSNR of at least DB decibels.",
         ),
         click.option(
             "--target-size",
             type=Bytes("30000, 30k or 1.5M"),
             metavar="BYTES",
-            help="Take the best quality whose file has at most this many bytes; k, M and G are "
-            "units, and 1k is 1024.",
+            help="Use the best quality whose file has at most BYTES bytes. The units k, M and G "
+            "are powers of 1024.",
         ),
         number(
             "--target-bpp",
             type=positive,
             metavar="X",
-            help="Take the best quality whose file has at most X bits per pixel.",
+            help="Use the best quality whose file has at most X bits per pixel.",
         ),
     ):
         function = declare(function)
@@ -68,8 +72,8 @@ def refine(function: F) -> F:
         default=0,
         show_default=True,
         metavar="N",
-        help="Search better latents for this picture and quality in N steps of gradient descent, "
-        "with Keras. 100 to 300 steps are worth their time. Decoding stays as it is.",
+        help="Search for better latents for this picture and quality, in N steps of gradient "
+        "descent with Keras. 100 to 300 steps are worth their time. Decoding takes no longer.",
     )(function)
 
 
@@ -79,5 +83,6 @@ def alpha_quality(function: F) -> F:
         "--alpha-quality",
         type=QUALITY,
         metavar="1..100",
-        help="Code transparency with losses, where that is shorter. Default: exactly.",
+        help="Code the alpha plane with loss, at this quality, if that takes fewer bytes. Default: "
+        "without loss.",
     )(function)
