@@ -15,7 +15,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nic.errors import UsageError
-from nic.models.distortion import LEAST_PATCH, MEASURES
+from nic.models.distortion.measures import LEAST_PATCH, MEASURES
 from nic.models.keras_backend import Window
 from nic.models.prediction import median_edge
 from nic.models.zoo import Model

@@ -15,13 +15,13 @@ from typing import Any
 
 import click
 from evaluate import QUALITIES, measure, nic_coder, pictures_of
-from train import checkpoint_state  # the script beside this one, which owns the checkpoint
 
 from nic.codec import Codec
 from nic.models import cards, dcn, zoo
 from nic.models import networks as light
 from nic.models.config import config_of
 from nic.models.load import load_networks
+from nic.models.training.run import checkpoint_state
 
 
 def networks(model: zoo.Model) -> dict[str, dict[str, Any]]:

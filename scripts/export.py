@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Export a training run's averaged weights as a model of the zoo, and fit its prior tables.
 
-    scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-5
+    scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-5 \\
+        [--keep models/checkpoints/light.npz]
 
 The version is the number at the end of the folder's name. The prior is fitted to symbols of
 --pictures training pictures; its --classes need not be as many as the run was trained with. The
-reference family has none. Needs the TensorFlow backend.
+reference family has none. --keep writes the averaged weights, from which further training can
+start. Needs the TensorFlow backend.
 """
 
 import os
@@ -16,16 +18,17 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import click
 import numpy as np
-from train import averaged  # the script beside this one, which owns the checkpoint
 
 import nic.fse as fse
 from nic.entropy import classmap
 from nic.entropy.coding import to_ranks
 from nic.models import zoo
+from nic.models.config import config_of
 from nic.models.dcn import SoftRateDistortion
 from nic.models.training.data import load_pictures
 from nic.models.training.export import add_prior, export, export_reference
 from nic.models.training.fitting import fit
+from nic.models.training.run import averaged, checkpoint_state, save_averaged
 from nic.quantize.rounding import quantize
 from nic.transform import backends
 from nic.transform.encoding import encode
@@ -44,10 +47,16 @@ def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
 @click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
+@click.option("--keep", type=click.Path(path_type=Path), help="Write the averaged weights here.")
 @click.option("--pictures", type=int, default=400, show_default=True)
 @click.option("--classes", type=click.IntRange(8, 64), default=64, show_default=True)
-def main(run_path: Path, data: Path, folder: Path, pictures: int, classes: int) -> None:
-    model = averaged(run_path / "checkpoint.npz")
+def main(
+    run_path: Path, data: Path, folder: Path, keep: Path | None, pictures: int, classes: int
+) -> None:
+    checkpoint = run_path / "checkpoint.npz"
+    model = averaged(checkpoint)
+    if keep is not None:
+        save_averaged(model, config_of(checkpoint_state(checkpoint)["config"]), keep)
     name, _, version = folder.name.rpartition("-")
     if isinstance(model, SoftRateDistortion):
         export_reference(model, folder, name, int(version))

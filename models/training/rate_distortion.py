@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from nic.models import networks
 from nic.models.config import ModelConfig, TrainingConfig
-from nic.models.distortion import MEASURES
+from nic.models.distortion.measures import MEASURES
 from nic.models.prediction import median_edge
 from nic.models.training.entropy_model import ClassPrior
 

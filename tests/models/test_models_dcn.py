@@ -17,6 +17,8 @@ keras = pytest.importorskip("keras", reason="Keras is not installed")
 from nic.models import dcn  # noqa: E402
 from nic.models.config import DcnConfig, load_config  # noqa: E402
 from nic.models.training.data import load_pictures  # noqa: E402
+from nic.models.training.loop import train as train_run  # noqa: E402
+from nic.models.training.run import Run  # noqa: E402
 
 BACKENDS = ["tensorflow", "jax", "torch"]
 # The sums of the two transforms, as published.
@@ -381,15 +383,12 @@ def test_the_training_script_trains_it_and_goes_on(given, tmp_path):
     (tmp_path / "short.toml").write_text(short)
     for i, picture in enumerate(given["picture"]):
         Image.fromarray((255 * picture).astype("uint8")).save(tmp_path / f"{i}.png")
-    spec = importlib.util.spec_from_file_location("train", ROOT / "scripts" / "train.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
     (tmp_path / "run").mkdir()
     for steps in (3, 5):
-        run = script.Run(load_config(tmp_path / "short.toml"), load_pictures(tmp_path, 16))
+        run = Run(load_config(tmp_path / "short.toml"), load_pictures(tmp_path, 16))
         if steps == 5:
             run.load(tmp_path / "run" / "checkpoint.npz")
-        script.train(run, tmp_path / "run", math.inf, steps, report=1, save=1)
+        train_run(run, tmp_path / "run", math.inf, steps, report=1, save=1)
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     reports = [json.loads(line) for line in lines]
     assert [report["step"] for report in reports] == [1, 2, 3, 4, 5]

@@ -5,8 +5,8 @@ import pytest
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 
-from nic import metrics  # noqa: E402
-from nic.models import distortion  # noqa: E402
+from nic.models.distortion import measures as distortion  # noqa: E402
+from nic.picture import metrics  # noqa: E402
 
 SIDE = 192
 

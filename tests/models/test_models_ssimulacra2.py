@@ -8,8 +8,8 @@ from PIL import Image
 
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 
-from nic.models import ssimulacra2  # noqa: E402
-from nic.models.distortion import squared_error, visual  # noqa: E402
+from nic.models.distortion import ssimulacra2  # noqa: E402
+from nic.models.distortion.measures import squared_error, visual  # noqa: E402
 
 SIDE = 256
 MARGIN = 96  # more than a window at 1:16: errors this far inside are no matter of the border

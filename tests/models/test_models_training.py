@@ -16,9 +16,12 @@ from places import ROOT
 keras = pytest.importorskip("keras", reason="Keras is not installed")
 
 from nic.models import zoo  # noqa: E402
-from nic.models.config import ModelConfig, load_config  # noqa: E402
+from nic.models.config import ModelConfig, TrainingConfig, load_config  # noqa: E402
 from nic.models.prediction import median_edge as keras_median_edge  # noqa: E402
 from nic.models.training import rate_distortion  # noqa: E402
+from nic.models.training.data import load_pictures  # noqa: E402
+from nic.models.training.loop import learning_rate, train  # noqa: E402
+from nic.models.training.run import Run, averaged, checkpoint_state, save_averaged  # noqa: E402
 from nic.quantize import prediction  # noqa: E402
 from nic.types import CODEBOOK  # noqa: E402
 
@@ -61,21 +64,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def script():
-    """scripts/train.py as a module."""
-    spec = importlib.util.spec_from_file_location("train", SCRIPTS / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="module")
-def start(folder, script):
+def start(folder):
     """A function that makes a fresh run of the tiny configuration."""
-    from nic.models.training.data import load_pictures
-
     pictures = load_pictures(folder / "pictures", 32)
-    return lambda: script.Run(load_config(folder / "tiny.toml"), pictures)
+    return lambda: Run(load_config(folder / "tiny.toml"), pictures)
 
 
 def weights(run):
@@ -100,22 +92,37 @@ def test_the_loss_falls_on_every_installed_backend(folder, tmp_path, backend, pr
     assert (tmp_path / "checkpoint.npz").exists()
 
 
-def test_a_resumed_run_equals_one_without_a_break(start, script, tmp_path):
+def test_a_resumed_run_equals_one_without_a_break(start, tmp_path):
     """Weights, averages, optimizer state and random numbers: to the last bit but rounding."""
     whole = start()
     whole_out, broken_out = tmp_path / "whole", tmp_path / "broken"
     whole_out.mkdir()
     broken_out.mkdir()
-    script.train(whole, whole_out, math.inf, 8, report=8, save=1)
+    train(whole, whole_out, math.inf, 8, report=8, save=1)
     first = start()
-    script.train(first, broken_out, math.inf, 4, report=8, save=1)
+    train(first, broken_out, math.inf, 4, report=8, save=1)
     second = start()
     second.load(broken_out / "checkpoint.npz")
     assert second.step == 4
-    script.train(second, broken_out, math.inf, 8, report=8, save=1)
+    train(second, broken_out, math.inf, 8, report=8, save=1)
     for a, b in zip(weights(whole), weights(second), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
     assert any((a != b).any() for a, b in zip(weights(first), weights(second), strict=True))
+
+
+def test_averaged_weights_are_enough_to_start_from(start, tmp_path):
+    run = start()
+    train(run, tmp_path, math.inf, 4, report=8, save=1)
+    model = averaged(tmp_path / "checkpoint.npz")
+    save_averaged(model, run.config, tmp_path / "kept.npz")
+    again = averaged(tmp_path / "kept.npz")
+    for a, b in zip(model.variables, again.variables, strict=True):
+        np.testing.assert_array_equal(a, b)
+    sizes = [(tmp_path / name).stat().st_size for name in ("kept.npz", "checkpoint.npz")]
+    assert sizes[0] < sizes[1] / 2
+    assert checkpoint_state(tmp_path / "kept.npz") == {
+        "config": json.loads(json.dumps(asdict(run.config)))
+    }
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "soap"])
@@ -123,25 +130,25 @@ def test_compiled_steps_equal_those_of_keras(folder, tmp_path, optimizer):
     """Fifty steps as one program of JAX's, and ten more one by one, against as many by Keras."""
     pytest.importorskip("jax", reason="JAX is not installed")
     child = f"""
-import sys
-sys.path.insert(0, {str(SCRIPTS)!r})
 from dataclasses import replace
 from pathlib import Path
-import numpy as np, train
+import numpy as np
 from nic.models.config import load_config
 from nic.models.training.data import load_pictures
+from nic.models.training.loop import train
+from nic.models.training.run import Run
 
 pictures = load_pictures(Path({str(folder / "pictures")!r}), 32)
 config = load_config(Path({str(folder / "tiny.toml")!r}))
 config = replace(config, training=replace(config.training, optimizer={optimizer!r}))
 results = []
 for name in ("compiled", "kept"):
-    run = train.Run(config, pictures)
+    run = Run(config, pictures)
     if name == "kept":
         run.advance, run.at_once = run._one_by_one, 1
     out = Path({str(tmp_path)!r}) / name
     out.mkdir()
-    train.train(run, out, np.inf, 60, report=10, save=1)
+    train(run, out, np.inf, 60, report=10, save=1)
     results.append([np.array(v) for v in run._variables()])
 for a, b in zip(*results, strict=True):
     np.testing.assert_allclose(a, b, rtol=2e-3, atol=2e-4)
@@ -162,16 +169,16 @@ def test_the_same_seed_starts_the_same_run(start):
         np.testing.assert_array_equal(a, b)
 
 
-def test_the_learning_rate_is_constant_then_a_half_cosine(script):
-    config = ModelConfig("x", *(None, None), script.TrainingConfig(decay_from=0.5)).training
-    at = [script.learning_rate(config, p) for p in (0, 0.25, 0.5, 0.75, 1, 1.5)]
+def test_the_learning_rate_is_constant_then_a_half_cosine():
+    config = ModelConfig("x", *(None, None), TrainingConfig(decay_from=0.5)).training
+    at = [learning_rate(config, p) for p in (0, 0.25, 0.5, 0.75, 1, 1.5)]
     high, low = config.learning_rate, config.final_learning_rate
     assert at == pytest.approx([high, high, high, (high + low) / 2, low, low])
 
 
-def test_the_learning_rate_rises_at_first(script):
-    config = script.TrainingConfig(learning_rate=1.0, decay_from=0.5, warm_up=4)
-    at = [script.learning_rate(config, 0, step=step) for step in (0, 1, 3, 4)]
+def test_the_learning_rate_rises_at_first():
+    config = TrainingConfig(learning_rate=1.0, decay_from=0.5, warm_up=4)
+    at = [learning_rate(config, 0, step=step) for step in (0, 1, 3, 4)]
     assert at == pytest.approx([0.25, 0.5, 1, 1])
 
 
@@ -218,17 +225,15 @@ def test_a_share_of_the_patches_is_made():
     np.testing.assert_array_equal(alike[0], alike[2])
 
 
-def test_a_run_with_soap_resumes_exactly(folder, script, tmp_path):
-    from nic.models.data import load_pictures
-
+def test_a_run_with_soap_resumes_exactly(folder, tmp_path):
     config = load_config(folder / "tiny.toml")
     config = replace(config, training=replace(config.training, optimizer="soap"))
     pictures = load_pictures(folder / "pictures", 32)
-    whole, first, second = (script.Run(config, pictures) for _ in range(3))
-    script.train(whole, tmp_path, math.inf, 24, report=24, save=1)
-    script.train(first, tmp_path, math.inf, 12, report=24, save=1)
+    whole, first, second = (Run(config, pictures) for _ in range(3))
+    train(whole, tmp_path, math.inf, 24, report=24, save=1)
+    train(first, tmp_path, math.inf, 12, report=24, save=1)
     second.load(tmp_path / "checkpoint.npz")
-    script.train(second, tmp_path, math.inf, 24, report=24, save=1)
+    train(second, tmp_path, math.inf, 24, report=24, save=1)
     for a, b in zip(weights(whole), weights(second), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
     assert (whole.optimizer.name, whole.step) == ("soap", 24)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from nic.models import ssimulacra2
+from nic.models.distortion import ssimulacra2
 
 # Window and exponents as in nic.picture.metrics (Wang, Simoncelli and Bovik, Asilomar 2003).
 WINDOW, SIGMA = 11, 1.5

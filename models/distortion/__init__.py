@@ -1,0 +1,1 @@
+"""Distortions of pictures that networks can be trained for."""
