@@ -55,7 +55,7 @@ class TrainingConfig(_Section):
     # Or "ms-ssim", which takes patches of 176 pixels or more, or "visual", of 256 or more.
     distortion: str = "mse"
     optimizer: str = "adam"  # or "soap"
-    made_share: float = 0.0  # of the patches that come from made pictures, see models/made.py
+    made_share: float = 0.0  # of the patches that are cut from made pictures
     batch: int = 8
     patch: int = 128  # pixels, square
     learning_rate: float = 5e-4
