@@ -127,7 +127,11 @@ def test_averaged_weights_are_enough_to_start_from(start, tmp_path):
 
 @pytest.mark.parametrize("optimizer", ["adam", "soap"])
 def test_compiled_steps_equal_those_of_keras(folder, tmp_path, optimizer):
-    """Fifty steps as one program of JAX's, and ten more one by one, against as many by Keras."""
+    """Fifty steps as one program of JAX's, and ten more one by one, against as many by Keras.
+
+    SOAP's are held to programs of one step each: by Keras, an operation at a time, they take
+    minutes.
+    """
     pytest.importorskip("jax", reason="JAX is not installed")
     child = f"""
 from dataclasses import replace
@@ -145,7 +149,9 @@ results = []
 for name in ("compiled", "kept"):
     run = Run(config, pictures)
     if name == "kept":
-        run.advance, run.at_once = run._one_by_one, 1
+        run.at_once = 1
+    if name == "kept" and {optimizer!r} == "adam":
+        run.advance = run._one_by_one
     out = Path({str(tmp_path)!r}) / name
     out.mkdir()
     train(run, out, np.inf, 60, report=10, save=1)
