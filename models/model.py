@@ -125,7 +125,8 @@ class Model:
     @property
     def measure(self) -> str:
         """The distortion that it was trained for, by its name in ``nic.models.distortion``."""
-        return "ms-ssim" if self.name.endswith(MS_SSIM) else "mse"
+        usual = "ms-ssim" if self.name.endswith(MS_SSIM) else "mse"
+        return str(self.definition.get("distortion", usual))  # earlier definitions do not say
 
     def file(self, name: str) -> Path:
         """Path of one of the model's files, its content checked. Raises ModelError."""

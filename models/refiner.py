@@ -15,7 +15,7 @@ from keras import ops
 from numpy.typing import NDArray
 
 from nic.errors import UsageError
-from nic.models.distortion.measures import LEAST_PATCH, MEASURES
+from nic.models.distortion.measures import LEAST_SIDES, MEASURES
 from nic.models.keras_backend import Window
 from nic.models.prediction import median_edge
 from nic.models.zoo import Model
@@ -36,8 +36,9 @@ class Refiner(keras.Model):
 
         Raises UsageError when the model's measure cannot be taken of them.
         """
-        if model.measure == "ms-ssim" and STRIDE * min(latents[:2]) < LEAST_PATCH:
-            raise UsageError(f"for MS-SSIM no picture below {LEAST_PATCH} pixels can be refined")
+        least = LEAST_SIDES[model.measure]
+        if STRIDE * min(latents[:2]) < least:
+            raise UsageError(f"for {model.measure} no picture below {least} pixels can be refined")
         super().__init__(name="refiner")
         self._synthesis = synthesis.__call__  # not a layer of this model: its weights stay
         self._measure = MEASURES[model.measure]

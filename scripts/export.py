@@ -20,18 +20,22 @@ import click
 import numpy as np
 
 import nic.fse as fse
+from nic.bench.quality.perceptual import ssimulacra2
 from nic.entropy import classmap
 from nic.entropy.coding import to_ranks
 from nic.models import zoo
 from nic.models.config import config_of
 from nic.models.dcn import SoftRateDistortion
 from nic.models.training.data import load_pictures
-from nic.models.training.export import add_prior, export, export_reference
+from nic.models.training.export import add_prior, even_in_score, export, export_reference
 from nic.models.training.fitting import fit
+from nic.models.training.made import made_pictures
 from nic.models.training.run import averaged, checkpoint_state, save_averaged
-from nic.quantize.rounding import quantize
+from nic.quantize.rounding import dequantize, quantize
 from nic.transform import backends
-from nic.transform.encoding import encode
+from nic.transform.encoding import decode, encode
+
+SCORED = 40  # pictures by which rate points are spread
 
 
 def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
@@ -43,16 +47,31 @@ def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
     return [[to_ranks(quantize(record, model, q)) for record in latents] for q in qualities]
 
 
+def mean_scores(model: zoo.Model, pictures: list[Any]) -> Any:
+    """Mean SSIMULACRA 2 of decoded pictures at every rate point (L,), made ascending."""
+    transform = backends.load(model)
+    points = len(model.definition["lambdas"])
+    scores = []
+    for pixels in pictures:
+        latents = encode(pixels, transform, (model.name, model.id))
+        symbols = (quantize(latents, model, q) for q in np.linspace(1, 100, points))
+        decoded = [decode(dequantize(record, model), transform) for record in symbols]
+        scores.append([ssimulacra2(pixels, found) for found in decoded])
+    return np.maximum.accumulate(np.mean(scores, axis=0))
+
+
 @click.command(help=__doc__)
 @click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the averaged weights here.")
+@click.option("--points", type=int, help="Spread so many rate points evenly in SSIMULACRA 2.")
 @click.option("--pictures", type=int, default=400, show_default=True)
 @click.option("--classes", type=click.IntRange(8, 64), default=64, show_default=True)
 def main(
-    run_path: Path, data: Path, folder: Path, keep: Path | None, pictures: int, classes: int
-) -> None:
+    run_path: Path, data: Path, folder: Path, keep: Path | None, points: int | None,
+    pictures: int, classes: int,
+) -> None:  # fmt: skip
     checkpoint = run_path / "checkpoint.npz"
     model = averaged(checkpoint)
     if keep is not None:
@@ -66,7 +85,12 @@ def main(
     chosen = load_pictures(data, config.training.patch)
     rng = np.random.default_rng(config.training.seed)
     sample = [chosen[i] for i in rng.choice(len(chosen), min(pictures, len(chosen)), False)]
-    ranks = symbol_ranks(zoo.from_folder(folder), sample)
+    if points is not None:
+        scores = mean_scores(zoo.from_folder(folder), sample[:SCORED])
+        export(model, folder, int(version), even_in_score(scores, points))
+    share = config.training.made_share  # tables are fitted to what was trained on
+    made = made_pictures(chosen, round(len(sample) * share), config.training.seed + 1)
+    ranks = symbol_ranks(zoo.from_folder(folder), sample + made)
     add_prior(folder, fit(ranks, classes, fse.energy_contexts, classmap.class_costs))
 
 

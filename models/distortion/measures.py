@@ -88,3 +88,5 @@ def _blur(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 MEASURES = {"mse": squared_error, "ms-ssim": dissimilarity, "visual": visual}
+# Pixels a side of the smallest picture that a measure takes.
+LEAST_SIDES = {"mse": 1, "ms-ssim": LEAST_PATCH, "visual": ssimulacra2.LEAST_PATCH}

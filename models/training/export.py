@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from nic.models import dcn
 from nic.models.tables import Prior
@@ -15,17 +16,28 @@ from nic.models.training.rate_distortion import RateDistortion
 from nic.types import CODEBOOK
 
 DEFAULT_QUALITY = 50
+JOIN = 4  # of a score: how far from its ends quality starts to differ from it
 FILES = ("analysis.tflite", "synthesis.tflite", "weights.npz", "prior.npz")
 
 
-def export(trained: RateDistortion, folder: Path, version: int) -> None:
+def export(
+    trained: RateDistortion,
+    folder: Path,
+    version: int,
+    points: NDArray[np.float64] | None = None,
+) -> None:
     """Write model.json, weights.npz and both LiteRT networks into ``folder``.
 
     The entropy coder's tables come after: see ``add_prior``. Needs the TensorFlow backend,
     which LiteRT models are converted from.
+
+    Args: points: the rate points of the exported model, from quality 1 to quality 100, as
+        ascending (fractional) indices into those of training; None for all of training's.
     """
     trained.balance()
-    tables = trained.tables()
+    tables = trained.tables() | {"lambdas": np.array(trained.config.rate.lambdas)[:, None]}
+    if points is not None:
+        tables = {name: at_points(table, points) for name, table in tables.items()}
     _write_networks(trained.analysis, trained.synthesis, folder)
     definition: dict[str, Any] = {
         "name": trained.config.name,
@@ -35,11 +47,36 @@ def export(trained: RateDistortion, folder: Path, version: int) -> None:
         "excess": True,
         "predicted": trained.config.rate.predicted,
         "default_quality": DEFAULT_QUALITY,
-        "lambdas": trained.config.rate.lambdas,
+        "distortion": trained.config.training.distortion,
+        "lambdas": tables["lambdas"][:, 0].tolist(),
         "gains": tables["gain"].tolist(),
         "steps": tables["step"].tolist(),
     }
     _write(definition, folder)
+
+
+def at_points(table: NDArray[Any], points: NDArray[np.float64]) -> NDArray[Any]:
+    """Geometric interpolation of rows (L, C) at fractional indices (N,): (N, C)."""
+    below = np.clip(points.astype(int), 0, len(table) - 2)
+    share = (points - below)[:, None]
+    return np.asarray(table[below] ** (1 - share) * table[below + 1] ** share)
+
+
+def even_in_score(scores: NDArray[np.float64], count: int) -> NDArray[np.float64]:
+    """Rate points at which quality is about a score that grows with the rate.
+
+    Quality q shall have the score q. At the lower end, where the first rate point scores
+    better, and at the upper end, where the last one scores worse, the scores are evenly
+    stretched.
+
+    Args: scores: (L,) of the rate points of training, ascending.
+    Returns: (count,) fractional indices, from 0 to L - 1.
+    """
+    quality = np.linspace(1, 100, count)
+    least, most = float(scores[0]), float(scores[-1])
+    low, high = max(least, 1) + JOIN, min(most, 100) - JOIN
+    wanted = np.interp(quality, [1, low, high, 100], [least, low, high, most])
+    return np.interp(wanted, scores, np.arange(len(scores)))
 
 
 def export_reference(
