@@ -7,7 +7,8 @@
 Name, synopsis, description, options, examples and references are those of the click command;
 exit codes are those of nic.errors. A file man/prose/PAGE.mdoc adds to its page: a section
 that the page has is extended, any other one follows the options. A file man/prose/PAGE.txt is
-shown as it is, as the section RESULTS. The date is that of the newest release in CHANGELOG.md.
+shown as it is, as the section RESULTS. The date is that of the newest release in CHANGELOG.md;
+before the first release it is the date in man/nic.5.
 """
 
 import datetime
@@ -305,11 +306,12 @@ def generated(page: str) -> Page:
 
 
 def release_date() -> str:
-    """The date of the newest release as .Dd wants it: ``November 23, 2026``."""
+    """The date of the newest release as .Dd wants it; before the first one, that of nic(5)."""
     log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     found = re.search(r"^## \[\d[^]]*\] - (\d{4}-\d\d-\d\d)$", log, re.MULTILINE)
     if found is None:
-        raise click.ClickException("CHANGELOG.md names no release")
+        page = (MAN / "nic.5").read_text(encoding="utf-8")
+        return page.partition("\n.Dd ")[2].partition("\n")[0]
     date = datetime.date.fromisoformat(found[1])
     return f"{date:%B} {date.day}, {date.year}"
 
