@@ -7,8 +7,8 @@
     data = nic.compress("photo.png", quality=50)  # or an array, a Pillow image, bytes
     pixels = nic.decompress(data)                 # uint8 (H, W[, 2..4])
 
-These functions give the same bytes and pixels as the programs. ``import nic`` loads nothing
-else; each function loads what it needs, and keeps models and networks for the next call.
+These functions give the same bytes and pixels as the programs. ``import nic`` is fast: each
+function imports what it needs. Models and networks are loaded once and kept for the next call.
 ``import nic.pillow`` registers the format with Pillow.
 """
 
@@ -62,11 +62,12 @@ def compress(
         quality: 1..100; None for the model's default.
         channels: how many leading latent channels are coded; None for all.
         alpha_quality: 1..100; None codes transparency exactly.
-        metadata: what is stored of ICC profile, EXIF and XMP: ``all``, ``icc`` or ``none``.
+        metadata: the metadata to store: ``all`` (ICC profile, EXIF and XMP), ``icc`` or ``none``.
         refine: steps of a search for better latents; needs Keras.
-        target_bpp, target_size, target_psnr: bits per pixel, bytes or dB to reach, in place of
-            a quality; one of them.
-        strict: a target that no quality reaches is an error; otherwise it is logged.
+        target_bpp, target_size: at most so many bits per pixel, or bytes. Give no quality then,
+            and only one target.
+        target_psnr: at least so many dB; likewise.
+        strict: raise NicError when no quality meets the target; by default it is logged.
         settings: fields of ``nic.settings.Settings``: model, tune, backend, device, threads,
             max_pixels and others.
     Returns: a whole .nic file.
@@ -113,11 +114,11 @@ def decompress(
         data: the bytes or the path of a .nic file, or of any stage before it.
         full: return the picture with alpha and metadata apart.
         channels: the latent channels to decode, such as ``range(16)``; None for all.
-        tolerate: decode what is intact of a damaged file; what is lost is logged.
-        metadata: what is kept of ICC profile, EXIF and XMP: ``all``, ``icc`` or ``none``.
+        tolerate: decode the intact part of a damaged file; the log says what is lost.
+        metadata: the metadata to keep: ``all`` (ICC profile, EXIF and XMP), ``icc`` or ``none``.
         settings: fields of ``nic.settings.Settings``: backend, device, threads and others.
-    Returns: uint8 (H, W) or (H, W, 3), and with alpha last (H, W, 2) or (H, W, 4); or a
-        ``nic.picture.pixels.Picture`` with the fields pixels, alpha and metadata.
+    Returns: uint8 (H, W) or (H, W, 3), or with alpha last (H, W, 2) or (H, W, 4). With ``full``
+        a ``nic.picture.pixels.Picture`` with the fields pixels, alpha and metadata.
     Raises: a child of ``NicError``: CorruptError for damaged data, UsageError when there is more
         than one picture, ModelError for a missing model. OSError when a file cannot be read.
     """
@@ -138,7 +139,7 @@ def decompress(
 
 
 def info(data: "Stream") -> list[dict[str, Any]]:
-    """What ``nic info --json`` tells of each record; loads neither model nor network.
+    """Facts about each record, as ``nic info --json`` prints them; loads no network.
 
     Args: data: the bytes or the path of a .nic file, or of any stage before it.
     Raises: CorruptError for damaged data, OSError when a file cannot be read.
@@ -153,8 +154,9 @@ def info(data: "Stream") -> list[dict[str, Any]]:
 def latents(picture: "Source", **settings: Any) -> "NDArray[np.float32]":
     """The latents of a picture, as ``nic latents`` writes them.
 
-    Args: picture: as for ``compress``; those of a .nic file are dequantized, without a network.
-    Returns: float32 (h, w, C), h and w an eighth of the sides, rounded up.
+    Args: picture: as for ``compress``, or the path or the bytes of a .nic file. The latents of a
+        .nic file are dequantized, without a network.
+    Returns: float32 (h, w, C): h and w are an eighth of the picture's sides, rounded up.
     Raises: as ``compress`` and ``decompress``.
     """
     import io
@@ -178,8 +180,9 @@ def networks(model: str = "light") -> "tuple[keras.Model, keras.Model]":
     """The analysis and the synthesis transform of an installed model, as Keras models.
 
     Args: model: a name that ``nic models`` shows.
-    Returns: analysis: pictures (B, H, W, 3) in [0, 1], sides multiples of 8, to latents
-        (B, H/8, W/8, C); synthesis: the inverse, not clipped.
+    Returns: the analysis transform, float32 pictures (B, H, W, 3) in [0, 1] with sides that are
+        multiples of 8 -> latents (B, H/8, W/8, C); and the synthesis transform, latents ->
+        pictures that are not clipped.
     Raises: ModelError when the model or Keras is not installed.
     """
     from nic.models import zoo
@@ -189,7 +192,7 @@ def networks(model: str = "light") -> "tuple[keras.Model, keras.Model]":
 
 
 def _only(found: Iterator[T]) -> T:
-    """The one item that there should be. Raises UsageError when there are more."""
+    """The only item. Raises UsageError when there are more."""
     from nic.errors import UsageError
 
     item = next(found)
@@ -199,7 +202,7 @@ def _only(found: Iterator[T]) -> T:
 
 
 def _opened(data: "Stream") -> BinaryIO:
-    """A stream of bytes, or of the file at a path."""
+    """A binary stream of the bytes, or of the file at the path."""
     import io
 
     if isinstance(data, (str, os.PathLike)):

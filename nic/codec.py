@@ -1,4 +1,4 @@
-"""The codec: the way forward and the way back, with models and networks loaded once."""
+"""The codec: encoder and decoder in one object, which loads each model and network once."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -23,13 +23,13 @@ class Codec(Encoder, Decoder):
     """All stages, with the models and networks that they need."""
 
     def __init__(self, settings: Settings | None = None, **changes: Any) -> None:
-        """``changes`` are fields of ``nic.settings.Settings``, in place of those given."""
+        """Fields of ``nic.settings.Settings`` in ``changes`` replace those of ``settings``."""
         self.settings = replace(settings or Settings(), **changes)
         self.limit = Limit(self.settings.max_pixels, self.settings.processes)
         self.loader = Loader(self.settings)
 
     def compress(self, picture: Rows, options: Encoding | None = None) -> Iterator[Record]:
-        """Packed records of a picture, at a quality or at what a target needs.
+        """Packed records of a picture, at the quality that is given or that meets the target.
 
         Raises: as ``encode_rows``; NicError when no quality meets a strict target.
         """
@@ -49,7 +49,7 @@ class Codec(Encoder, Decoder):
         return np.concatenate([latents(record) for record in self.encode_rows(picture)])
 
     def recode(self, record: Record, coder: coding.Coder) -> Record:
-        """The symbols of a coded or packed record in other modes, without a network."""
+        """A coded or packed record with its symbols coded anew by ``coder``; runs no network."""
         return self.forward(self.to_symbols(record), record.stage, coder=coder)
 
 

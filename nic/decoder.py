@@ -1,4 +1,4 @@
-"""The way back: records of any stage to symbols, latents and pictures."""
+"""Decoding: records of any stage to symbols, latents and pictures."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -30,16 +30,16 @@ from nic.types import Pixels
 
 
 class Decoder:
-    """The stages of decoding, with the models and networks that they need."""
+    """The decoding stages, with the models and networks that they need."""
 
     settings: Settings
     limit: Limit
     loader: Loader
 
     def check_side_data(self, record: Record) -> Record:
-        """The record. Raises CorruptError when what is beside its channels is damaged.
+        """Return the record if its side data decodes: alpha, excess and metadata.
 
-        Chunk A, chunk X and metadata; loads no network.
+        Loads no network. Raises: CorruptError.
         """
         metadata.from_chunks(record.extra)
         h, w, _ = record.header.latent_shape
@@ -58,9 +58,9 @@ class Decoder:
         return Picture(pixels, self.decode_alpha(record), metadata.from_chunks(record.extra))
 
     def decode_alpha(self, record: Record) -> Pixels | None:
-        """The alpha plane (H, W) of a record of any stage, None if it has none.
+        """The alpha plane (H, W) of a record of any stage; None if it has none.
 
-        Raises: CorruptError, and VersionError for a coding of it that is not known.
+        Raises: CorruptError; VersionError when the plane is coded in an unknown way.
         """
         if not record.alpha:
             return None
@@ -70,9 +70,11 @@ class Decoder:
     def decode_stream(
         self, source: BinaryIO, options: Decoding | None = None, report: Report | None = None
     ) -> Iterator[Iterator[tuple[Header, Picture]]]:
-        """The pictures of a stream, of records of any stage, each as its strips from top to bottom.
+        """Yield the pictures of a stream, each as its strips from top to bottom.
 
-        Args: report: takes what is damaged, where ``options`` tolerate it.
+        The records may be of any stage.
+
+        Args: report: takes the damage that ``options`` tolerate.
         Raises: as ``nic.format.records.read_records`` and ``decode_strips``.
         """
         options = options or Decoding()
@@ -91,20 +93,23 @@ class Decoder:
     def latents_of_stream(
         self, source: BinaryIO, start: bytes = b""
     ) -> Iterator[NDArray[np.float32]]:
-        """The latents of each picture of a stream, float32 (h, w, C), without a network.
+        """Yield the latents of each picture of a stream, float32 (h, w, C), without a network.
 
-        Args: start: what has been read of the stream already, see ``read_records``.
+        Args: start: bytes that have already been read, see ``nic.format.records.read_records``.
         """
         found = (self.to_latents(record) for record in read_records(source, start))
         for parts in by_picture((record.header, latents(record)) for record in found):
             yield np.concatenate([part for _, part in parts])
 
     def decode_strips(self, records: Iterable[Record]) -> Iterator[tuple[Header, Picture]]:
-        """Records, of any stage, of whole pictures or of strips of some: header and picture.
+        """Yield the header and the decoded picture of every record.
 
-        Raises: CorruptError when the strips of a picture do not follow each other.
+        A record may be of any stage, and hold a whole picture or one strip of it.
+
+        Raises: CorruptError when a strip is missing or out of order.
         """
-        rest: deque[tuple[Pixels | None, metadata.Metadata]] = deque()  # of those not given yet
+        # Alpha and metadata of the strips that still wait for their pixels.
+        rest: deque[tuple[Pixels | None, metadata.Metadata]] = deque()
 
         def dequantized() -> Iterator[tuple[Header, NDArray[np.float32]]]:
             for record in records:
@@ -129,7 +134,10 @@ class Decoder:
         return rounding.dequantize(self.to_symbols(record), self.loader.model(record.header))
 
     def to_symbols(self, record: Record) -> Record:
-        """Undo packing and entropy coding, without a network; latents and symbols pass."""
+        """Undo packing and entropy coding, without a network.
+
+        Records of latents or symbols are returned as they are.
+        """
         if record.stage < Stage.CODED:
             return record
         self._check_size(record, Work.SYMBOLS)
@@ -137,13 +145,13 @@ class Decoder:
         return coding.decode(pack.unpack(record), prior, self.settings.threads)
 
     def intact_symbols(self, record: Record) -> tuple[Record, Damage]:
-        """``to_symbols`` of a coded or packed record, of the channels that are not damaged."""
+        """A coded or packed record as symbols, and its damage; damaged channels are zero."""
         self._check_size(record, Work.SYMBOLS)
         prior = self.loader.tables(record.header) if record.class_map else None
         return coding.decode_intact(pack.unpack(record), prior, self.settings.threads)
 
     def _check_size(self, record: Record, work: Work) -> None:
-        """Raises NicError when a record, or the picture of which it is a strip, is too large."""
+        """Raises NicError when a record or its whole picture is too large."""
         header = record.header
         self.limit.check(header.width, header.height, work)
         if header.strip is not None:

@@ -1,4 +1,4 @@
-"""The way forward: pictures to records, and records to any later stage."""
+"""Encoding: pictures to records, and records to any later stage."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ NEXT_TOOL = {
 
 
 class Encoder:
-    """The stages of encoding, with the models and networks that they need."""
+    """The encoding stages, with the models and networks that they need."""
 
     settings: Settings
     limit: Limit
@@ -48,9 +48,11 @@ class Encoder:
         channels: int | None = None,
         **options: Any,
     ) -> Record:
-        """Analysis of one picture, or of its pixels, as one record of latents.
+        """Transform a picture, or pixels (H, W[, 3]), to one record of latents.
 
         ``quality``, ``channels`` and ``options`` are fields of ``nic.settings.Encoding``.
+
+        Raises: UsageError when the picture is too large for one record.
         """
         whole = picture if isinstance(picture, Picture) else Picture(picture)
         height, width = whole.pixels.shape[:2]
@@ -62,11 +64,12 @@ class Encoder:
     def encode_rows(
         self, picture: Rows, options: Encoding | None = None, **changes: Any
     ) -> Iterator[Record]:
-        """Analysis of a picture of any size: one record, or one for each strip of a large one.
+        """Transform a picture of any size; yield a record of latents for each of its strips.
 
-        Every strip has its rows of alpha, the first one the metadata.
+        A small picture is one strip. Each strip has its part of the alpha plane; the first strip
+        has the metadata.
 
-        Args: changes: fields of ``nic.settings.Encoding``, in place of those of ``options``.
+        Args: changes: fields of ``nic.settings.Encoding``, which replace those of ``options``.
         Raises: UsageError for a picture that no file can hold, NicError for one above the limit.
         """
         encoding.check_size(picture.width, picture.height)
@@ -75,7 +78,7 @@ class Encoder:
         yield from self._encode(picture, rows, replace(options or Encoding(), **changes))
 
     def _encode(self, picture: Rows, rows: int, options: Encoding) -> Iterator[Record]:
-        """Records of latents, one for each strip of ``rows`` rows."""
+        """Yield records of latents, one for each strip of ``rows`` rows."""
         model, channels = self.loader.to_encode_with(options.channels)
         transform = self.loader.transform(model)
         whole = None if rows == picture.height else picture.height
@@ -93,7 +96,10 @@ class Encoder:
             yield replace(record, extra=extra, alpha=alpha)
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
-        """Chunk A of an alpha plane (H, W): what is shorter, if it need not be exact."""
+        """Chunk A of an alpha plane (H, W).
+
+        With a quality it is the shorter of the lossy and the exact coding.
+        """
         plane = simplified(plane)
         if plane is None:
             return b""
@@ -111,9 +117,9 @@ class Encoder:
         channels: int | None = None,
         coder: coding.Coder = coding.Coder.AUTO,
     ) -> Record:
-        """Do the stages between the record and ``target``, the asked ones and the missing.
+        """Run the stages that are missing between the record and ``target``.
 
-        Raises: UsageError when the record is at ``target`` or beyond already.
+        Raises: UsageError when the record is already at ``target`` or beyond.
         """
         if record.stage >= target:
             raise UsageError(

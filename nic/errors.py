@@ -1,16 +1,16 @@
-"""The errors that a user can cause, each with the exit code that the programs give it."""
+"""The errors that a user can cause, and the exit code of each in the programs."""
 
 from typing import ClassVar, Self
 
 
 class NicError(Exception):
-    """Root of all; on its own, a failure to read or write."""
+    """Root of all errors of nic; raised itself for a failure to read or write, or a limit."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(NicError):
-    """An intact input for another program, or options that contradict each other."""
+    """Wrong options, or an intact input of the wrong kind for this program."""
 
     exit_code = 2
 
@@ -22,13 +22,13 @@ class CorruptError(NicError):
 
 
 class ChecksumError(CorruptError):
-    """A chunk that its checksum does not fit; ``kind`` is its letter, or what stands there."""
+    """A chunk that fails its checksum; ``kind`` is the byte where its letter should be."""
 
     kind = b""
 
     @classmethod
     def of(cls, kind: bytes, further: str = "") -> Self:
-        """The error of a chunk, with what ``further`` is known of the damage."""
+        """The error of a chunk; ``further`` is text about its damage, for the end of the line."""
         name = f"chunk {kind.decode()}" if kind.isalpha() else "a chunk"
         error = cls(f"{name} fails its checksum{further}")
         error.kind = kind

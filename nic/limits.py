@@ -1,8 +1,8 @@
-"""How many pixels a run may take on: the one model of the memory that they need.
+"""How many pixels a run may handle: the model of the memory that each stage needs.
 
-A header of a few bytes can claim a picture of gigabytes. Its claim is compared with the memory
-that is free, by the bytes that a stage was measured to need for each pixel. So too much is
-refused before it is asked for, and a large picture is cut into strips that fit.
+A header of a few bytes can claim a picture of gigabytes. So the memory that a stage needs for the
+claimed pixels is compared with the free memory, and a picture that is too large is refused before
+memory is allocated. The same numbers say how large a strip of a large picture may be.
 """
 
 import re
@@ -13,38 +13,40 @@ from nic.errors import NicError, UsageError
 from nic.resources import free_memory
 
 OPTION = "--max-pixels"
-MAX_LATENT = 1e9  # magnitude: far beyond what a transform gives, and a network stays finite
+MAX_LATENT = 1e9  # magnitude; transforms give far less, and a network stays finite below it
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 COUNT = re.compile(r"([0-9]{1,15})([kMG]?)")
 
-TRANSFORM = 190  # bytes per pixel of a network's activations ...
-FIXED = 600 << 20  # ... which are those of one tile at most; and the program itself
+TRANSFORM = 190  # bytes per pixel: a network's activations
+FIXED = 600 << 20  # bytes: the activations of one tile, which is the most, and the program itself
 
 
 class Work(IntEnum):
-    """Bytes of memory per pixel at the highest point, measured and rounded up."""
+    """Peak memory of a kind of work, in bytes per pixel, measured and rounded up."""
 
     SYMBOLS = 4  # payloads to symbols: 3.8 (2000x2000), 3.3 (5000x5000)
     LATENTS = 11  # payloads to latents: 10.1, 9.3
-    PICTURE = 20  # beside a network's: a picture file to pixels 16.8, latents to a picture 13
+    PICTURE = 20  # without the network: a picture file to pixels 16.8, latents to a picture 13
 
     def pixels_in(self, memory: int) -> int:
-        """How many pixels fit into so many bytes."""
+        """How many pixels fit into ``memory`` bytes."""
         if self != Work.PICTURE:
             return memory // self
         return max(memory // TRANSFORM, pixels_of_strip(memory))
 
 
 def pixels_of_strip(memory: int) -> int:
-    """Pixels of a strip for which all stages stay below ``memory`` bytes; 0 if none do."""
+    """The most pixels of a strip for which all stages stay below ``memory`` bytes; may be 0."""
     return max(0, memory - FIXED) // Work.PICTURE
 
 
 @dataclass(frozen=True)
 class Limit:
-    """The most pixels of a picture; ``max_pixels`` None is what fits into free memory.
+    """The most pixels that a picture may have.
 
-    Of that, each of several ``processes`` that start at once has an equal share.
+    Attributes:
+        max_pixels: None for as many as free memory holds.
+        processes: how many processes start at once and share the free memory equally.
     """
 
     max_pixels: int | None = None
@@ -67,7 +69,10 @@ class Limit:
             )
 
     def check_named(self, width: int, height: int) -> None:
-        """``check`` where memory does not depend on it: against a number that was given alone."""
+        """``check``, but only against a ``max_pixels`` that was given, not against memory.
+
+        For the size of a whole picture whose strips are held one at a time.
+        """
         if self.max_pixels is not None:
             self.check(width, height, Work.PICTURE)
 
@@ -79,5 +84,5 @@ def parse(text: str) -> int:
     """A number of pixels such as ``500M``. Raises UsageError."""
     found = COUNT.fullmatch(text)
     if found is None or not int(found[1]):
-        raise UsageError(f"{text!r} is no number of pixels; write 500000, 500k, 500M or 2G")
+        raise UsageError(f"{text!r} is not a number of pixels; write 500000, 500k, 500M or 2G")
     return int(found[1]) * UNITS[found[2]]

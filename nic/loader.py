@@ -1,4 +1,4 @@
-"""The models and networks that a run has needed so far, each loaded once."""
+"""Loading of models and networks, each once, when it is first needed."""
 
 from nic.errors import UsageError
 from nic.format.header import Header
@@ -10,7 +10,7 @@ from nic.transform import backends
 
 
 class Loader:
-    """Models by what a stream or the settings name, and their networks."""
+    """The models that streams and settings name, and their networks."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -22,7 +22,9 @@ class Loader:
     def to_encode_with(self, channels: int | None) -> tuple[zoo.Model, int | None]:
         """The model that the settings name, and how many of its channels are coded.
 
-        Raises: ModelError without that model, UsageError when it has fewer channels.
+        Args: channels: the number that was asked for; None for as many as the model's name stands
+            for, or else for None, which means all.
+        Raises: ModelError when the model is not installed, UsageError when it has fewer channels.
         """
         if self._chosen is None:
             self._chosen = zoo.by_choice(self._settings.model, self._settings.tune)
@@ -36,7 +38,8 @@ class Loader:
     def model(self, header: Header) -> zoo.Model:
         """The model that a header names.
 
-        Raises: ModelError when it is not installed, UsageError when its latents are others.
+        Raises: ModelError when it is not installed, UsageError when it has another number of
+            latent channels.
         """
         if header.model not in self._models:
             self._models[header.model] = zoo.by_id(header.model)
@@ -58,7 +61,7 @@ class Loader:
         return self._transforms[model.id]
 
     def refiner(self, model: zoo.Model) -> KerasBackend:
-        """The synthesis transform with its gradient: Keras, whatever runs the transforms."""
+        """The synthesis transform with its gradient: always Keras, whatever the backend."""
         if model.id not in self._refiners:
             used = self.transform(model)
             if not isinstance(used, KerasBackend):

@@ -1,4 +1,4 @@
-"""The format NIC for Pillow: ``import nic.pillow`` registers it.
+"""Pillow plugin: ``import nic.pillow`` registers the format NIC.
 
 ::
 
@@ -8,8 +8,8 @@
     Image.open("photo.png").save("photo.nic", quality=50)
     Image.open("photo.nic").show()
 
-Size, mode and metadata are known before anything is decoded. ``save`` takes the options of
-``nic.compress`` as keywords, and ``icc_profile``, ``exif`` and ``xmp`` as Pillow's own formats do.
+Size, mode and metadata are known before the pixels are decoded. ``save`` takes the keywords of
+``nic.compress``, and ``icc_profile``, ``exif`` and ``xmp`` as Pillow's own formats do.
 imageio reads and writes .nic files through this plugin too.
 """
 
@@ -31,11 +31,11 @@ from nic.settings import Settings
 
 MODES = {Colour.GREY: "L", Colour.RGB: "RGB"}
 WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
-INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # what Pillow calls metadata
+INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # our names and Pillow's
 
 
 class NicImageFile(ImageFile.ImageFile):
-    """The first picture of a .nic file; it is decoded when its pixels are asked for."""
+    """The first picture of a .nic file; its pixels are decoded when they are first needed."""
 
     format = "NIC"
     format_description = "nic, a learned image codec"
@@ -82,7 +82,7 @@ def _accept(start: bytes) -> bool:
 
 
 def _save(image: Image.Image, out: IO[bytes], _: str | bytes) -> None:
-    """Compress an image; the options are those of ``nic.compress``.
+    """Compress an image with the options that ``Image.save`` was given, see ``nic.compress``.
 
     Raises: OSError when it cannot be coded.
     """
@@ -98,7 +98,7 @@ def _save(image: Image.Image, out: IO[bytes], _: str | bytes) -> None:
 
 
 def _bytes(value: Any) -> bytes:
-    """Metadata as Pillow's callers give it: bytes, text, EXIF tags, or None."""
+    """The bytes of metadata, which Pillow's callers give as bytes, text, EXIF tags or None."""
     if isinstance(value, Image.Exif):
         return value.tobytes().removeprefix(b"Exif\0\0")
     return (

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: processors and memory."""
+"""The processors and the memory that this process may use."""
 
 import os
 import re
@@ -6,8 +6,9 @@ from pathlib import Path
 
 MEMINFO, STATM = Path("/proc/meminfo"), Path("/proc/self/statm")
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
-# Of version 2 and of version 1: the files with the limit, with what is used, and with its parts.
-# The last name is the part that caches files not read lately; the kernel gives it up on demand.
+# For version 2 and for version 1 of control groups: the file with the limit, the file with the
+# memory in use, the file with its parts, and the name of one part: cache of files that were not
+# read lately. The kernel frees this cache on demand.
 MEMORY_LIMITS = (
     ("memory.max", "memory.current", "memory.stat", "inactive_file"),
     (
@@ -20,7 +21,7 @@ MEMORY_LIMITS = (
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """How many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -38,7 +39,7 @@ def _of_machine() -> int | None:
 
 
 def _of_control_group() -> int | None:
-    """What the limit of a container leaves; cache that can be given up counts as free."""
+    """Bytes below the limit of the container; cache that can be freed counts as free."""
     for most, used, statistics, cache in MEMORY_LIMITS:
         limit = _number("([0-9]+)", _read(CONTROL_GROUPS / most))
         now = _number("([0-9]+)", _read(CONTROL_GROUPS / used))
@@ -49,7 +50,7 @@ def _of_control_group() -> int | None:
 
 
 def _of_process() -> int | None:
-    """What ``ulimit -v`` leaves of the address space."""
+    """Bytes of address space below the limit of ``ulimit -v``."""
     try:
         import resource
     except ImportError:  # not on this system
@@ -62,7 +63,7 @@ def _of_process() -> int | None:
 
 
 def _number(line: str, text: str) -> int | None:
-    """The number in the first line that looks like this."""
+    """The number (group 1) in the first line of ``text`` that matches the pattern ``line``."""
     found = re.search(f"^{line}$", text, re.MULTILINE)
     return int(found[1]) if found else None
 

@@ -1,7 +1,7 @@
 """Settings of a run: how networks are chosen and run, how pictures are coded and decoded.
 
-The library and the programs share these. All are small, immutable and picklable, so that a
-worker process can be told them once.
+The library and the programs share these classes. Instances are small, immutable and picklable,
+so that a worker process can receive them when it starts.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ STRIP_PIXELS = pixels_of_strip(1200 << 20)
 
 @dataclass(frozen=True)
 class Settings:
-    """How models are chosen, where their networks run, and what a run may take.
+    """Which model is used, where its networks run, and the resources of a run.
 
     Attributes:
-        model: name of the model to encode with; decoding goes by what the stream says.
-        tune: what the model was trained for, one of ``nic.models.zoo.TUNES``.
+        model: name of the model to encode with; decoding uses the model that the stream names.
+        tune: the distortion that the model was trained for, one of ``nic.models.zoo.TUNES``.
         backend: what runs the networks; ``auto`` is LiteRT unless a GPU is asked for.
         device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
-        threads: of the entropy coder; the bytes are the same for any number.
+        threads: threads of the entropy coder; the bytes are the same for any number.
         strip_pixels: a picture of more pixels becomes several records.
         cores: processors that a network may use; None for all.
-        max_pixels: a larger picture is refused; None for what fits into free memory.
-        processes: how many processes share that memory.
+        max_pixels: a picture of more pixels is refused; None for as many as free memory holds.
+        processes: how many processes share the free memory.
     """
 
     model: str = "light"
@@ -51,13 +51,14 @@ class Encoding:
 
     Attributes:
         quality: 1..100; None for the model's default.
-        channels: how many leading latent channels are coded; None for all.
-        name: the picture's name, for the tools between the stages.
+        channels: how many leading latent channels are coded; None for all, or as many as the
+            name of the model stands for (``nic.models.zoo.PREFIXES``).
+        name: the picture's name, recorded for the tools between the stages.
         alpha_quality: 1..100; None codes transparency exactly.
         refinement: steps of the search for better latents (``nic.search.refine``).
-        metadata: which metadata is stored.
+        metadata: the metadata to store: ``all``, ``icc`` or ``none``.
         target: the rate or distortion to reach, in place of a quality.
-        strict: a target that no quality reaches is an error.
+        strict: raise NicError when no quality meets the target.
     """
 
     quality: float | None = None
@@ -76,8 +77,8 @@ class Decoding:
 
     Attributes:
         channels: the channels to decode; None for all.
-        tolerate: decode what is intact of a damaged stream; lost channels are zero.
-        metadata: which metadata is kept.
+        tolerate: decode the intact part of a damaged stream; lost channels are zero.
+        metadata: the metadata to keep: ``all``, ``icc`` or ``none``.
     """
 
     channels: "Channels | None" = None

@@ -1,7 +1,6 @@
-"""Plain types and numbers that every room shares; beside ``nic.errors`` the lowest layer.
+"""Types and numbers that all packages share.
 
-Networks and stages, programs and training may all import this module, and it imports none of
-them.
+With ``nic.errors`` it is the lowest layer: every module may import it, and it imports none.
 """
 
 from typing import TypeAlias
@@ -13,6 +12,6 @@ STRIDE = 8  # pixels per latent, each way; fixed by the 8x8 DCT that the transfo
 CODEBOOK = (-15, 16)  # least and greatest symbol of every model so far
 
 Pixels: TypeAlias = NDArray[np.uint8]  # (H, W, 3) colour or (H, W) grey
-Bytes: TypeAlias = NDArray[np.uint8]  # ranks, classes, or tables by number
+Bytes: TypeAlias = NDArray[np.uint8]  # ranks, classes, or indices of tables
 Floats: TypeAlias = NDArray[np.float32]
 Doubles: TypeAlias = NDArray[np.float64]

@@ -1,1 +1,1 @@
-"""Records: header, channel index, chunks, and what is intact of damaged streams."""
+"""Records: header, channel index, chunks, and the recovery of damaged streams."""

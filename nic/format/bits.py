@@ -1,8 +1,8 @@
-"""Bits, exponential Golomb codes and varints, as headers and chunks have them.
+"""Bits, exponential Golomb codes and varints, as headers and chunks use them.
 
-The bits of a byte are used from the most significant one on, and zeros fill the last byte. An
-exponential Golomb code of order k (Teuhola 1978) stands for a number f >= 0: it is f >> k, plus 1,
-in n bits after n - 1 zeros, and then the last k bits of f.
+The most significant bit of a byte comes first, and zeros fill the last byte. The exponential
+Golomb code of order k (Teuhola 1978) of a number f >= 0 has two parts. First comes (f >> k) + 1:
+it has n significant bits, and n - 1 zeros stand before them. Then come the last k bits of f.
 """
 
 from collections.abc import Iterator
@@ -25,10 +25,9 @@ def to_bytes(bits: str) -> bytes:
 
 
 class Bits:
-    """Reads bits from bytes. They are held as text of 0 and 1, which is searched fast.
+    """Reads bits from bytes. It holds them as text of 0 and 1, because text is searched fast.
 
-    Args:
-        name: what is read, for errors.
+    Args: name: what the bytes are, for error messages.
     """
 
     def __init__(self, data: bytes, name: str) -> None:
@@ -37,7 +36,7 @@ class Bits:
         self._name = name
 
     def number(self, count: int) -> int:
-        """The next ``count`` bits as a number. Raises CorruptError where they end."""
+        """The next ``count`` bits as a number. Raises CorruptError when fewer are left."""
         self._at += count
         if self._at > len(self._text):
             raise CorruptError(f"{self._name} is damaged: it ends too early")
@@ -46,7 +45,8 @@ class Bits:
     def golomb(self, order: int, most_zeros: int) -> int:
         """Inverse of ``golomb``.
 
-        Raises: CorruptError where the bits end, or the code begins with more than ``most_zeros``.
+        Raises: CorruptError when the bits end inside the code, or when it begins with more than
+            ``most_zeros`` zeros.
         """
         end = self._at + max(0, most_zeros) + 1
         first_one = self._text.find("1", self._at, end)
@@ -57,7 +57,7 @@ class Bits:
         return (self.number(zeros + 1) - 1 << order) | self.number(order)
 
     def more(self) -> bool:
-        """Whether a one follows. Raises CorruptError for more zeros than fill the last byte."""
+        """Whether a 1 follows. Raises CorruptError when zeros follow that fill a byte or more."""
         if self._text.find("1", self._at) >= 0:
             return True
         if len(self._text) - self._at >= 8:
@@ -65,7 +65,7 @@ class Bits:
         return False
 
     def close(self) -> int:
-        """How many bytes were read. Raises CorruptError if no zeros fill the last one."""
+        """How many bytes were read. Raises CorruptError if the rest of the last is not zero."""
         used = -(-self._at // 8)
         if "1" in self._text[self._at : 8 * used]:
             raise CorruptError(f"{self._name} does not end in zeros")
@@ -73,7 +73,7 @@ class Bits:
 
 
 def varint(value: int) -> bytes:
-    """Unsigned LEB128: seven bits per byte, least significant first, high bit = more."""
+    """Unsigned LEB128: seven bits per byte, least significant first; the high bit means more."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -85,7 +85,7 @@ def varint(value: int) -> bytes:
 def read_varint(source: Iterator[int]) -> int:
     """Read one varint from an iterator over bytes.
 
-    Raises StopIteration when the bytes end inside it, CorruptError when it is too long.
+    Raises: StopIteration when the bytes end inside it, CorruptError when it is too long.
     """
     value = 0
     for shift in range(0, 7 * MAX_VARINT, 7):

@@ -1,7 +1,7 @@
-"""Single channels of a record: named, selected, dropped, and read without the others.
+"""Single channels of a record: naming them, selecting them, reading only them.
 
-Channels do not depend on each other, and the index stands before all payloads. So to read one
-channel takes only its own bytes, the header and the class map.
+Channels do not depend on each other, and the index stands before all payloads. So a channel can
+be read from its own bytes, the header and the class map.
 """
 
 import io
@@ -29,7 +29,7 @@ Channels = tuple[int, ...]  # ascending, each once, at least one
 
 
 def parse(text: str) -> Channels:
-    """Channels of a list such as ``0-7,12``. Raises UsageError."""
+    """The channels that a list such as ``0-7,12`` names. Raises UsageError."""
     chosen: set[int] = set()
     for item in text.split(","):
         found = ITEM.fullmatch(item)
@@ -45,10 +45,10 @@ def parse(text: str) -> Channels:
 
 
 def select(record: Record, channels: Channels) -> Record:
-    """The record with only these channels, whatever its stage, and nothing decoded.
+    """The record with only these channels, at the same stage; nothing is decoded.
 
-    Channels after the last one are dropped, others are zero in latents and symbols, and empty
-    in coded and packed records. Payloads are kept as they are.
+    Channels after the last chosen one are dropped. The others that are not chosen become zero in
+    latents and symbols, and empty in coded and packed records. Payloads are kept as they are.
 
     Raises: UsageError when the record lacks one of the channels.
     """
@@ -64,7 +64,7 @@ def select(record: Record, channels: Channels) -> Record:
 
 
 def truncate(record: Record, count: int) -> Record:
-    """The record with its first ``count`` channels. Raises UsageError when it has fewer."""
+    """The record with only its first ``count`` channels. Raises UsageError if it has fewer."""
     if count > (available := _available(record.stage, record.header)):
         raise UsageError(f"{count} channels asked of {available}")
     cut = select(record, tuple(range(count)))
@@ -72,12 +72,12 @@ def truncate(record: Record, count: int) -> Record:
 
 
 def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Record]:
-    """Yield every record of a stream with only these channels; None is all of them.
+    """Yield every record of a stream with only these channels; None means all.
 
-    Where the source can seek, the other channels are not read. The checksum of chunk D covers
-    them too, so it is not checked then. A source that cannot seek is read and checked to its end.
-    So are latents, whose channels are interleaved, and data of which all channels are asked for.
-    From an unbuffered source no other byte is read.
+    In a source that can seek, the other channels are skipped. Then the checksum of chunk D, which
+    covers all channels, is not checked. Chunk D is read whole and checked when the source cannot
+    seek, when all channels are chosen, and for latents, whose channels are interleaved. From an
+    unbuffered source that can seek, only the bytes that are needed are read.
 
     Raises: as ``nic.format.records.read_records``, and UsageError when a record lacks a channel.
     """
@@ -89,7 +89,7 @@ def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Recor
 
 
 def planes(record: Record, channels: Sequence[int]) -> NDArray[Any]:
-    """Channels of symbols, int8 (n, h, w), or of latents, float32 (n, h, w)."""
+    """These channels of a record of symbols, int8 (n, h, w), or latents, float32 (n, h, w)."""
     h, w, latent_channels = record.header.latent_shape
     if record.stage == Stage.SYMBOLS:
         symbols = np.frombuffer(record.data, np.int8).reshape(record.header.channels, h, w)
@@ -99,13 +99,13 @@ def planes(record: Record, channels: Sequence[int]) -> NDArray[Any]:
 
 
 def latents(record: Record) -> NDArray[np.float32]:
-    """The latents of a record of them, float32 (h, w, C)."""
+    """The data of a record of latents, float32 (h, w, C)."""
     return np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
 
 
 def npy(array: NDArray[Any]) -> bytes:
-    """An array as an .npy file (format version 1.0)."""
-    out = io.BytesIO()  # NumPy asks a file for its position, which a pipe does not have
+    """The bytes of an .npy file (format version 1.0) of an array."""
+    out = io.BytesIO()  # a pipe would not do: NumPy asks a file for its position
     np.lib.format.write_array(out, array, version=(1, 0), allow_pickle=False)
     return out.getvalue()
 
@@ -114,7 +114,7 @@ def npy(array: NDArray[Any]) -> bytes:
 
 
 def _available(stage: Stage, header: Header) -> int:
-    """How many channels there are in chunk D; in latents all, however many are to be coded."""
+    """How many channels chunk D holds; latents always hold all channels of the model."""
     return header.latent_channels if stage == Stage.LATENTS else header.channels
 
 
@@ -125,7 +125,7 @@ def _check(stage: Stage, header: Header, channels: Channels) -> None:
 
 
 def _sizes(stage: Stage, header: Header) -> list[int]:
-    """Bytes of every channel in chunk D of symbols, coded or packed records."""
+    """Bytes of every channel in chunk D, at any stage but latents."""
     if stage == Stage.SYMBOLS:
         h, w, _ = header.latent_shape
         return [h * w] * header.channels
@@ -138,7 +138,7 @@ def _pick(stage: Stage, header: Header, data: bytes, channels: Channels) -> tupl
 
 
 def _assemble(stage: Stage, header: Header, parts: Mapping[int, bytes]) -> tuple[Header, bytes]:
-    """Header and chunk D of a record that has only these channels."""
+    """Header and chunk D of a record of the channels in ``parts``, which has their payloads."""
     count = max(parts) + 1
     if stage == Stage.SYMBOLS:
         h, w, _ = header.latent_shape
@@ -156,7 +156,7 @@ def _read_some(
     """Chunk D with only these channels (see ``nic.format.records.ReadData``)."""
     sizes = _sizes(stage, header) if stage != Stage.LATENTS else []
     if len(sizes) != header.channels or sum(sizes) != opening.length:
-        return header, read_payload(source, opening)  # latents; or refused by the caller
+        return header, read_payload(source, opening)  # latents, or a wrong size: the caller checks
     _check(stage, header, channels)
     if sum(sizes[c] for c in channels) == opening.length or not source.seekable():
         return _pick(stage, header, read_payload(source, opening), channels)
@@ -164,11 +164,11 @@ def _read_some(
 
 
 def _seek_parts(source: BinaryIO, sizes: list[int], channels: Channels) -> dict[int, bytes]:
-    """The payloads of these channels; leaves the source behind chunk D."""
+    """The payloads of these channels; moves the source to the end of chunk D."""
     start = source.tell()
     starts = list(accumulate(sizes, initial=start))
     after = starts[-1] + CRC_SIZE
-    if source.seek(0, SEEK_END) < after:  # seeking beyond the end would succeed
+    if source.seek(0, SEEK_END) < after:  # a seek beyond the end would succeed
         raise CorruptError(TRUNCATED)
     parts = {}
     for c in channels:

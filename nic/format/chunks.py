@@ -1,4 +1,4 @@
-"""The chunks of a record: the table of all that are known, and single ones read and written.
+"""The chunks of a record: the table of all kinds, and reading and writing of one chunk.
 
 ::
 
@@ -7,7 +7,7 @@
               -   payload
               4   CRC-32, little-endian       of type, length and payload
 
-A reader refuses a critical chunk that it does not know, and passes an ancillary one on. To add a
+A reader refuses an unknown critical chunk; it keeps an unknown ancillary chunk. To add a kind of
 chunk, add a row to ``TABLE`` and a field to ``nic.format.records.Record``, and write the code that
 gives it meaning.
 """
@@ -20,9 +20,9 @@ from typing import BinaryIO, NamedTuple
 from nic.errors import ChecksumError, CorruptError
 from nic.format.bits import read_varint, varint
 
-MAX_HEADER = 1 << 20  # bytes; a header is some hundred
-MAX_CHUNK = 1 << 40  # bytes; latents of the largest picture that a header allows
-PIECE = 1 << 24  # bytes per read: how much a false length can make a reader allocate
+MAX_HEADER = 1 << 20  # bytes; a header has a few hundred
+MAX_CHUNK = 1 << 40  # bytes; more than the latents of the largest picture that a header allows
+PIECE = 1 << 24  # bytes per read; a false length can make a reader allocate no more than this
 CRC_SIZE = 4  # bytes
 END = b"E"  # the end of a record, in place of a chunk
 TRUNCATED = "truncated: the input ends inside a record"
@@ -41,23 +41,23 @@ EVERY = frozenset(Stage)
 
 
 class Kind(NamedTuple):
-    """What the format says of the chunks of one letter. A letter is never used again."""
+    """The rules for chunks of one letter. A letter is never given another meaning."""
 
     letter: bytes
     name: str
-    field: str  # of a Record, which holds the payload
-    stages: frozenset[Stage] = EVERY  # in which it may stand
-    needed: bool = False  # exactly once; others at most once, and not empty
-    side: bool = False  # the channels decode without it
+    field: str  # field of a Record that holds the payload
+    stages: frozenset[Stage] = EVERY  # the stages at which it may occur
+    needed: bool = False  # True: exactly once. False: at most once, and not empty
+    side: bool = False  # True: channels decode without it
 
     @property
     def critical(self) -> bool:
-        """Whether a reader that does not know it has to give up."""
+        """Whether a reader that does not know this kind has to refuse the record."""
         return self.letter.isupper()
 
 
 HEADER, DATA = b"H", b"D"
-TABLE = (  # in the order in which they are written
+TABLE = (  # in the order of writing
     Kind(HEADER, "header", "header", needed=True),  # JSON, compact when packed: nic.format.header
     Kind(b"i", "icc", "extra", side=True),  # these three compressed with zlib: nic.picture.metadata
     Kind(b"x", "exif", "extra", side=True),
@@ -66,10 +66,10 @@ TABLE = (  # in the order in which they are written
     Kind(b"A", "alpha plane", "alpha", side=True),
     # u8 set of the model's tables | 80, then the classes. See nic.entropy.classmap.
     Kind(b"M", "class map", "class_map", EVERY - {Stage.LATENTS, Stage.SYMBOLS}),
-    # What symbols lack to their values. See nic.quantize.excess.
+    # By how much values exceed the codebook. See nic.quantize.excess.
     Kind(b"X", "excess", "excess", EVERY - {Stage.LATENTS}, side=True),
     # Latents: float32 (h, w, C), little-endian. Symbols: int8 (channels, h, w). Coded and packed:
-    # the channels' payloads one after the other, sizes in the channel index.
+    # the payloads of the channels in order; the channel index has their sizes.
     Kind(DATA, "data", "data", needed=True),
 )
 KINDS = {kind.letter: kind for kind in TABLE}
@@ -78,14 +78,14 @@ ANCILLARY = tuple(kind for kind in TABLE if not kind.critical)
 
 
 class Chunk(NamedTuple):
-    """A chunk of one-letter ``kind``; the CRC is checked on reading, made on writing."""
+    """A chunk; ``kind`` is its letter. Reading checks the CRC, and writing computes it."""
 
     kind: bytes
     payload: bytes
 
 
 class Opening(NamedTuple):
-    """What stands before a chunk's payload; ``crc`` is that of type and length."""
+    """The start of a chunk, before its payload; ``crc`` is the CRC-32 of type and length."""
 
     kind: bytes
     length: int
@@ -101,7 +101,7 @@ def write_chunk(out: BinaryIO, kind: bytes, payload: bytes | memoryview) -> None
 
 
 def read_opening(source: BinaryIO) -> Opening | None:
-    """Type and length of the next chunk; None at the end of the record."""
+    """Type and length of the next chunk; None at the end of the record. Raises CorruptError."""
     kind = read_exactly(source, 1)
     if kind == END:
         return None
@@ -121,7 +121,7 @@ def read_opening(source: BinaryIO) -> Opening | None:
 
 
 def read_payload(source: BinaryIO, opening: Opening) -> bytes:
-    """The payload that follows an opening. Raises ChecksumError, a CorruptError."""
+    """The payload that follows an opening. Raises CorruptError, of which ChecksumError is one."""
     payload, sound = read_unchecked(source, opening)
     if not sound:
         raise ChecksumError.of(opening.kind)

@@ -1,4 +1,4 @@
-"""Damage of a record: which channels, and what else, collected and put into words."""
+"""Damage of a record: collecting it by channel, and saying it in one line."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ UNTOLD = "in which channel cannot be told"
 
 @dataclass
 class Damage:
-    """Damage of one record; false if there is none.
+    """Damage of one record; false in a boolean context if there is none.
 
     Attributes:
-        channels: the reason by channel, for every damaged channel.
-        notes: damage that is not about one channel.
-        data_failed: whether chunk D does not fit its checksum.
+        channels: for every damaged channel the reason.
+        notes: damage that does not belong to a channel.
+        data_failed: whether chunk D fails its checksum.
     """
 
     channels: dict[int, str] = field(default_factory=dict)
@@ -35,23 +35,23 @@ class Damage:
         return CorruptError("; ".join(self._parts()))
 
     def lose(self, channels: Sequence[int], reason: str) -> None:
-        """Note channels with the reason that they share."""
+        """Add damaged channels, with the reason that they share."""
         self.channels |= dict.fromkeys(channels, reason)
 
     @contextmanager
     def of(self, channels: Sequence[int]) -> Iterator[None]:
-        """Note an error of a decoder as damage of these channels; the coder raises ValueErrors."""
+        """Turn an error that a decoder raises into damage of these channels."""
         try:
             yield
         except (CorruptError, IndexError, ValueError) as error:
             self.lose(channels, str(error))
 
     def __str__(self) -> str:
-        """One line: the notes, and all channels with the reason of the first."""
+        """One line: the notes, then the damaged channels with the reason of the first one."""
         return str(self.error())
 
     def _further(self) -> str:
-        """What follows the words that chunk D fails its checksum."""
+        """The end of the line that begins with "chunk D fails its checksum"."""
         parts = "".join(f"; {part}" for part in self._parts())
         return parts if self.channels else f", {UNTOLD}{parts}"
 
@@ -65,7 +65,7 @@ class Damage:
 
 
 def name(channels: Sequence[int]) -> str:
-    """Ascending channels in words: ``channels 3, 12-14``."""
+    """Ascending channels as text: ``channels 3, 12-14``."""
     runs = groupby(enumerate(channels), lambda pair: pair[1] - pair[0])
     ranges = [[c for _, c in run] for _, run in runs]
     listed = ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in ranges)

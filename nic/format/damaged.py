@@ -1,6 +1,6 @@
-"""The chunks of a damaged record: which are intact, and how much of chunk D is there.
+"""Reading a damaged record: its intact chunks, and as much of chunk D as there is.
 
-The header is trusted, as its checksum must hold. It tells how long chunk D has to be.
+The header must be intact: its checksum is checked. It gives the length of chunk D.
 """
 
 import io
@@ -23,10 +23,10 @@ from nic.format.chunks import (
 from nic.format.damage import Damage
 from nic.format.records import MAGIC, Parts, Record, data_size, read_head
 
-# The chunks that channels need to be decoded, as a pattern: the class map.
+# Pattern of the letters of chunks that channels need: only the class map.
 NEEDED = re.compile(b"[" + b"".join(kind.letter for kind in OPTIONAL if not kind.side) + b"]")
-SEARCHED = 1 << 16  # bytes behind a damaged chunk in which these are looked for
-CANDIDATES = 64  # that are tried, so that a hostile file costs no time
+SEARCHED = 1 << 16  # bytes after a damaged chunk in which these chunks are searched
+CANDIDATES = 64  # places that are tried; a bound, so that a hostile file cannot cost much time
 
 
 class DamagedRecord:
@@ -38,7 +38,7 @@ class DamagedRecord:
         self._damage = damage
 
     def read(self, error: NicError) -> Record:
-        """The record without its damaged parts. Raises ``error`` where none can be left out."""
+        """The record without its damaged parts. Raises ``error`` when it cannot be recovered."""
         stage, header = read_head(self._source, self._source.read(len(MAGIC)))
         self._parts = Parts(stage, header)
         self._due = data_size(stage, header)
@@ -54,7 +54,7 @@ class DamagedRecord:
         return self._parts.record()
 
     def _step(self, at: int) -> int | None:
-        """Take the chunk at ``at``, and return where the next one is, None at the end."""
+        """Read the chunk at ``at``; return the place of the next one, None at the end."""
         if at >= len(self._data):
             self._damage.notes.append(TRUNCATED)
             return None
@@ -71,7 +71,7 @@ class DamagedRecord:
         return self._source.tell()
 
     def _read(self, at: int) -> Chunk | None:
-        """The chunk at ``at`` if it is sound; the source stands behind it then."""
+        """The chunk at ``at``, None if it is damaged. Moves the source to its end."""
         self._source.seek(at)
         try:
             opening = read_opening(self._source)
@@ -80,7 +80,10 @@ class DamagedRecord:
             return None
 
     def _broken(self, at: int) -> int | None:
-        """Leave out the chunk at ``at``; but take as much of chunk D as there is."""
+        """Skip the damaged chunk at ``at``, but keep chunk D, as much of it as there is.
+
+        Returns: the place of the next chunk; None when there is none.
+        """
         waiting = not self._parts.has_data
         if waiting and 0 <= self._place < at:
             self._place = self._data.find(self._opening, at)
@@ -98,7 +101,7 @@ class DamagedRecord:
         return self._resume(at)
 
     def _claimed(self, at: int) -> int | None:
-        """Where the next chunk is by the length of the one at ``at``, whatever its type is."""
+        """Where the next chunk is if the length of the chunk at ``at`` is right."""
         behind = iter(self._data[at + 1 : at + 1 + MAX_VARINT])
         try:
             length = read_varint(behind)
@@ -107,7 +110,7 @@ class DamagedRecord:
         return at + 1 + len(varint(length)) + length + CRC_SIZE
 
     def _resume(self, at: int) -> int | None:
-        """Where a class map is, or chunk D, after a chunk with a damaged length."""
+        """The next intact class map, or else chunk D, after a chunk with a damaged length."""
         if self._parts.has_data or self._place <= at:
             return None
         near = self._data[: min(self._place, at + SEARCHED)]
@@ -117,5 +120,5 @@ class DamagedRecord:
         return self._place
 
     def _ends(self, at: int) -> bool:
-        """Whether the last byte of the record is at ``at``, and is END."""
+        """Whether ``at`` is the place of the last byte, and that byte is END."""
         return at == len(self._data) - 1 and self._data[at:] == END

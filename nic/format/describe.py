@@ -1,4 +1,4 @@
-"""Facts about a record, for people and scripts; needs neither model nor network."""
+"""Facts about a record, for people and scripts; needs no network."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from nic.models import zoo
 
 
 def describe(record: Record) -> dict[str, Any]:
-    """A JSON-ready table of what the record says of its picture and itself."""
+    """Facts about the record and its picture, as a dict that ``json`` can write."""
     header = record.header
     total = size(record)
     facts: dict[str, Any] = {
@@ -45,7 +45,7 @@ def describe(record: Record) -> dict[str, Any]:
 
 
 def _metadata(record: Record) -> dict[str, int]:
-    """Bytes of the ancillary chunks, by what they are, or by letter."""
+    """Bytes of the ancillary chunks, by name, or by letter when the kind is unknown."""
     sizes: dict[str, int] = {}
     for letter, payload in record.extra:
         name = KINDS[letter].name if letter in KINDS else letter.decode()

@@ -1,4 +1,4 @@
-"""The header of a record, facts about its picture: JSON between stages, compact when packed."""
+"""The header of a record: facts about its picture, as JSON between stages, compact when packed."""
 
 import json
 import struct
@@ -12,19 +12,19 @@ from nic.format.bits import read_varint, varint
 from nic.format.index import Channel, Mode, from_bits, to_bits
 from nic.types import CODEBOOK, STRIDE
 
-MAX_SIDE = 1 << 24  # pixels; bounds every size computed from a header
-MAX_PIXELS = 1 << 30  # per picture; bounds the planes that a few bytes can ask for
+MAX_SIDE = 1 << 24  # pixels; bounds every size that is computed from a header
+MAX_PIXELS = 1 << 30  # per record; bounds the memory that a few bytes can ask for
 MAX_CHANNELS = 255
-# What Python raises on JSON that is not a header, whatever is wrong with it.
+# The errors that Python raises when JSON is not a valid header.
 INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 QUALITY_STEPS = 100  # the packed header stores quality in hundredths
-# Flags in the packed header's byte of the colour model:
+# Flags in the first byte of the packed header, beside the colour model:
 IS_STRIP = 0x80
-IN_BITS = 0x40  # the index; set in every file, and free to announce another index
+IN_BITS = 0x40  # the index is a string of bits. Always set; 0 is reserved for another index
 
 
 class Colour(IntEnum):
-    """Colour model of the picture; stored in the file, so values are never reused."""
+    """Colour model of the picture. The numbers are stored in files and never reused."""
 
     RGB = 0
     GREY = 1
@@ -37,11 +37,12 @@ class Header:
     Attributes:
         width, height: pixels of the picture, or of one strip of a large picture.
         channels: how many leading latent channels are coded.
-        quality: 1..100, asked for in latents and applied in later stages; None: the default.
-        index: the mode and size of every coded channel, from the entropy coder on.
-        strip: the first row of a strip, and the height of the whole picture.
+        quality: 1..100. In latents: the quality to quantize at. In later stages: the quality
+            that was used. None: the model's default.
+        index: mode and size of every channel, in coded and packed records; else empty.
+        strip: (first row, height of the whole picture) of a strip; None for a whole picture.
 
-    ``model_name``, ``name`` and ``history`` do not reach a packed file.
+    ``model_name``, ``name`` and ``history`` are not stored in packed records.
     """
 
     width: int
@@ -70,13 +71,13 @@ class Header:
         return -self.height % STRIDE, -self.width % STRIDE
 
     def _is_strip(self, top: int, whole: int) -> bool:
-        """Whether rows from ``top`` can be a part of ``whole`` rows, and not all of them."""
+        """Whether a record that starts at row ``top`` can be a strip of ``whole`` rows."""
         bottom = top + self.height
         inside = top >= 0 and bottom <= whole <= MAX_SIDE and self.height < whole
         return inside and top % STRIDE == 0 and (bottom == whole or bottom % STRIDE == 0)
 
     def after(self, stage: str, **changes: Any) -> Self:
-        """This header with ``changes``, and ``stage`` added to its history."""
+        """This header with ``changes`` to its fields, and ``stage`` added to its history."""
         return replace(self, history=(*self.history, stage), **changes)
 
     def check(self) -> Self:
@@ -104,7 +105,7 @@ class Header:
 
 
 def to_json(header: Header) -> bytes:
-    """The header as one line of JSON, with the derived fields for human readers."""
+    """The header as one line of JSON, with derived fields (latent_shape, padding) for people."""
     table = asdict(header)
     table["colour"] = header.colour.name.lower()
     table["latent_shape"] = header.latent_shape
@@ -114,7 +115,7 @@ def to_json(header: Header) -> bytes:
 
 
 def from_json(data: bytes) -> Header:
-    """Inverse of ``to_json``; derived fields are recomputed. Raises CorruptError."""
+    """Inverse of ``to_json``; ignores the derived fields. Raises CorruptError."""
     try:
         table = json.loads(data)
         table = {f.name: table[f.name] for f in fields(Header)}
@@ -139,12 +140,12 @@ def from_json(data: bytes) -> Header:
     return header
 
 
-# The packed header, at most 19 bytes (27 of a strip) and then the index:
+# The packed header: at most 19 bytes (27 for a strip), then the index.
 #
-#     u8      colour | 40 | 80 when this is a strip of a larger picture
+#     u8      colour | 40 | 80 if this is a strip of a larger picture
 #     varint  width, height
-#     varint  only of a strip: its first row / 8, and the height of the whole picture
-#     varint  quality in hundredths; 0 when it was left at the model's default
+#     varint  only for a strip: its first row / 8, and the height of the whole picture
+#     varint  quality in hundredths; 0 for the model's default
 #     u8      latent channels, coded channels
 #     i8      codebook: least and greatest symbol
 #     u8[4]   first bytes of the model's content hash
@@ -152,7 +153,7 @@ def from_json(data: bytes) -> Header:
 
 
 def to_packed(header: Header) -> bytes:
-    """The header in its compact binary form (see the drawing above)."""
+    """The header in its compact binary form, drawn above."""
     quality = 0 if header.quality is None else round(header.quality * QUALITY_STEPS)
     strip = () if header.strip is None else (header.strip[0] // STRIDE, header.strip[1])
     parts = [
@@ -168,7 +169,7 @@ def to_packed(header: Header) -> bytes:
 def from_packed(data: bytes) -> Header:
     """Inverse of ``to_packed``.
 
-    Raises: CorruptError, and VersionError for a colour, a layout or a mode that is not known.
+    Raises: CorruptError; VersionError for an unknown colour model, layout or channel mode.
     """
     source = iter(data)
     try:
@@ -200,7 +201,7 @@ def from_packed(data: bytes) -> Header:
 
 
 def _colour(flags: int) -> Colour:
-    """The colour model of a packed header's first byte. Raises VersionError."""
+    """The colour model in the first byte of a packed header. Raises VersionError."""
     if not flags & IN_BITS:
         raise VersionError("unknown layout of the packed header; a newer nic wrote this file")
     number = flags & ~(IS_STRIP | IN_BITS)

@@ -1,20 +1,21 @@
-"""The channel index: how each channel is coded, and in how many bytes.
+"""The channel index: the mode and the size in bytes of each channel.
 
-Packed, it is a string of bits. On a small picture the index weighs as much as everything else
-beside the symbols. So each size is coded as its difference from a mean of the sizes before it, in
-an exponential Golomb code of adaptive order. For each channel:
+In a packed header it is a string of bits. In the file of a small picture the index takes as many
+bytes as everything else beside the symbols. So each size is coded as its difference from a mean of
+the sizes before it, in an exponential Golomb code of adaptive order. For each channel:
 
-    1        the mode is that of the channel before (of the first one: CONTEXT); else
-    0 mmm    the mode
-    then, unless the mode is EMPTY, which has no bytes:
-    golomb   the size, folded about the prediction P as f =
-                 2 (size - P) - 1   where P < size <= 2 P
-                 2 (P - size)       where size <= P
-                 size               above 2 P
+    1        the mode is the mode of the channel before (the first channel: CONTEXT)
+    0 mmm    or else the mode, in three bits
+    then, unless the mode is EMPTY:
+    golomb   the size, as a number f >= 0 that is small near the prediction P:
+                 2 (size - P) - 1   if P < size <= 2 P
+                 2 (P - size)       if size <= P
+                 size               if size > 2 P
 
-``nic.format.bits`` draws the code; zeros fill the last byte. Two means m and r follow the sizes in
-sixteenths, and start as 0. P is m >> 4. The order k is the bits of r >> 4, less 1, but at least 0.
-After each size m becomes (m + 16 size) >> 1, and r becomes (3 r + 16 f) >> 2.
+``nic.format.bits`` describes the code; zeros fill the last byte. Two running means, m of the sizes
+and r of the numbers f, are kept in sixteenths and start at 0. P is m >> 4. The order of the code
+is max(0, n - 1), where n is the number of significant bits of r >> 4. After each size m becomes
+(m + 16 size) >> 1, and r becomes (3 r + 16 f) >> 2.
 """
 
 from collections.abc import Iterable
@@ -34,18 +35,18 @@ class Mode(IntEnum):
     EMPTY = 0  # every symbol is zero: no payload
     CONSTANT = 1  # one byte: the rank of the symbol
     RAW = 2  # five bits per symbol
-    FSE = 3  # its own table, then a two-state tANS payload, as the reference's
-    CLASS = 5  # a ramped payload with the model's tables, by class
-    CONTEXT = 6  # ... by class and decoded neighbours
+    FSE = 3  # its own table, then a two-state tANS payload, as the reference writes it
+    CLASS = 5  # a ramped payload; the class chooses one of the model's tables
+    CONTEXT = 6  # a ramped payload; class and decoded neighbours choose the table
     OWN = 7  # its own table, then a ramped payload
 
 
-BY_CLASS = (Mode.CLASS, Mode.CONTEXT)  # those that need the class map
+BY_CLASS = (Mode.CLASS, Mode.CONTEXT)  # the modes that need the class map
 
 
 @dataclass(frozen=True)
 class Channel:
-    """Entry of the channel index: coding mode, and payload size in bytes."""
+    """Entry of the channel index: mode, and size of the payload in bytes."""
 
     mode: Mode
     size: int
@@ -53,7 +54,7 @@ class Channel:
 
 @dataclass
 class _Sizes:
-    """The means of sizes so far (m) and of what they differed from its prediction (r)."""
+    """The running means, in sixteenths: of the sizes (m), and of their folded numbers (r)."""
 
     mean: int = 0
     spread: int = 0
@@ -67,7 +68,7 @@ class _Sizes:
         return max(0, (self.spread >> 4).bit_length() - 1)
 
     def fold(self, size: int) -> int:
-        """The size as a number that is small when it is near the prediction."""
+        """The number f of a size: small when the size is near the prediction."""
         near = self.prediction
         if size > 2 * near:
             return size
@@ -86,7 +87,7 @@ class _Sizes:
 
 
 def to_bits(index: Iterable[Channel]) -> bytes:
-    """The index in bits, to a whole byte. An empty channel must have size 0."""
+    """The index as bits, filled to a whole byte. An empty channel must have size 0."""
     bits, before, sizes = [], Mode.CONTEXT, _Sizes()
     for mode, size in ((channel.mode, channel.size) for channel in index):
         bits.append("1" if mode == before else f"0{mode:0{MODE_BITS}b}")
@@ -99,10 +100,10 @@ def to_bits(index: Iterable[Channel]) -> bytes:
 
 
 def from_bits(data: bytes, channels: int) -> tuple[tuple[Channel, ...], int]:
-    """Inverse of ``to_bits``: the index that ``data`` starts with, and how many bytes it takes.
+    """Inverse of ``to_bits``: the index at the start of ``data``, and how many bytes it takes.
 
-    Raises: CorruptError when the bytes end too early, a size is too long or the bits that fill
-        the last byte are not zero, and VersionError for a mode that is not known.
+    Raises: CorruptError when the bytes end too early, a size is too large, or the bits that fill
+        the last byte are not zero; VersionError for an unknown mode.
     """
     bits, before, sizes = Bits(data, "the channel index"), Mode.CONTEXT, _Sizes()
     index = []

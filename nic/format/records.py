@@ -1,20 +1,20 @@
-r"""The stream: one self-describing record per picture, the same at every stage.
+r"""The stream: self-describing records, one for each picture or strip, alike at every stage.
 
 ::
 
-    record    8   89 4E 49 43 0D 0A 1A 0A     a high bit, "NIC", CR LF, ^Z, LF: no transfer
-                                              that changes text survives unnoticed
+    record    8   89 4E 49 43 0D 0A 1A 0A     a high bit, "NIC", CR LF, ^Z, LF: a transfer
+                                              as text changes some of these bytes
               1   stage << 4 | version        1 latents, 2 symbols, 3 coded, 4 packed
               -   chunk H                     the header: JSON, or compact when packed
-              -   chunks                      D exactly once, others at most once;
-                                              ancillary ones anywhere
+              -   chunks                      D exactly once, other critical ones at most
+                                              once; ancillary ones anywhere
               1   "E"                         the end
 
-``nic.format.chunks`` draws a chunk, and has the table of all that are known.
+``nic.format.chunks`` draws a chunk, and has the table of all kinds.
 
-Records follow each other without a gap. A reader never seeks, never allocates more than it
-has read, and refuses a record whose end does not come. An unknown ancillary chunk is passed
-on; an unknown critical one is refused.
+Records follow each other without a gap. A reader need not seek. It allocates no more than a fixed
+amount beyond what it has read, and it refuses a record without its end. It keeps an unknown
+ancillary chunk and refuses an unknown critical chunk.
 """
 
 import io
@@ -48,7 +48,7 @@ __all__ = ["MAGIC", "Chunk", "Record", "Stage", "read_record", "read_records", "
 MAGIC = b"\x89NIC\r\n\x1a\n"
 VERSION = 1
 
-PICTURES = (  # how other files start, to say what came instead
+PICTURES = (  # how picture files start, for the message when one comes in place of a record
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
@@ -63,10 +63,14 @@ PICTURES = (  # how other files start, to say what came instead
 
 @dataclass(frozen=True)
 class Record:
-    """One picture at one stage; ``data`` is the payload of chunk D, ``class_map`` that of M.
+    """One picture, or one strip of it, at one stage.
 
-    ``extra`` are the ancillary chunks; ``alpha`` is the payload of chunk A (``nic.picture.alpha``),
-    and ``excess`` that of X (``nic.quantize.excess``).
+    Attributes:
+        data: payload of chunk D: the latents, the symbols, or the coded channels.
+        extra: the ancillary chunks.
+        class_map: payload of chunk M, b"" if there is none (``nic.entropy.classmap``).
+        alpha: payload of chunk A, likewise (``nic.picture.alpha``).
+        excess: payload of chunk X, likewise (``nic.quantize.excess``).
     """
 
     stage: Stage
@@ -94,13 +98,14 @@ def write_record(out: BinaryIO, record: Record) -> None:
 
 
 def size(record: Record) -> int:
-    """Bytes that the record takes when written."""
+    """How many bytes the written record has."""
     out = io.BytesIO()
     write_record(out, record)
     return out.tell()
 
 
-# Reads or skips chunk D to its end; the header that it gives is that of what it has read.
+# Reads chunk D, or parts of it, and leaves the source at its end. Returns the payload that it
+# kept, and the header changed to fit it.
 ReadData = Callable[[BinaryIO, Stage, Header, Opening], tuple[Header, bytes]]
 
 
@@ -111,13 +116,13 @@ def _read_all(source: BinaryIO, _: Stage, header: Header, data: Opening) -> tupl
 def read_records(
     source: BinaryIO, start: bytes = b"", read_data: ReadData = _read_all
 ) -> Iterator[Record]:
-    """Yield every record of a binary stream that need not be seekable.
+    """Yield every record of a binary stream, which need not be seekable.
 
     Args:
-        start: the first 8 bytes, when they have been read already.
+        start: the first 8 bytes, if they have already been read.
         read_data: reads chunk D; by default all of it.
-    Raises: CorruptError when the stream is empty, is not of this format, is damaged or ends
-        inside a record, and VersionError for what a newer version may have written.
+    Raises: CorruptError when the stream is empty, of another format, damaged, or ends inside a
+        record; VersionError for features that a newer version may have written.
     """
     start = start or source.read(len(MAGIC))
     if not start:
@@ -128,7 +133,7 @@ def read_records(
 
 
 def read_record(source: BinaryIO, magic: bytes, read_data: ReadData = _read_all) -> Record:
-    """The record that starts with ``magic``, which was read already; see ``read_records``."""
+    """The record whose first 8 bytes, ``magic``, have already been read; see ``read_records``."""
     parts = Parts(*read_head(source, magic))
     while (opening := read_opening(source)) is not None:
         if opening.kind == DATA and not parts.has_data:
@@ -143,7 +148,7 @@ def read_record(source: BinaryIO, magic: bytes, read_data: ReadData = _read_all)
 
 @dataclass
 class Parts:
-    """A record of which chunks have been read so far."""
+    """The chunks of a record that have been read so far."""
 
     stage: Stage
     header: Header
@@ -156,7 +161,10 @@ class Parts:
         return DATA in self.payloads
 
     def take(self, chunk: Chunk) -> None:
-        """Add a chunk. Raises VersionError for a critical one that may not stand here."""
+        """Add a chunk. Raises VersionError for an unexpected one, CorruptError for an empty one.
+
+        Ancillary chunks are never refused.
+        """
         letter, payload = chunk
         if letter.islower():
             self.extra.append(chunk)
@@ -170,7 +178,7 @@ class Parts:
         self.payloads[letter] = payload
 
     def record(self) -> Record:
-        """What has been read, not checked."""
+        """The record of these chunks; its sizes are not checked."""
         fields: dict[str, Any] = {KINDS[kind].field: part for kind, part in self.payloads.items()}
         return Record(self.stage, self.header, extra=tuple(self.extra), **fields)
 
@@ -191,7 +199,7 @@ def read_head(source: BinaryIO, magic: bytes) -> tuple[Stage, Header]:
 
 
 def data_size(stage: Stage, header: Header) -> int:
-    """Bytes of chunk D that the header speaks of."""
+    """The bytes that chunk D must have according to the header."""
     h, w, latent_channels = header.latent_shape
     if stage == Stage.LATENTS:
         return h * w * latent_channels * 4
@@ -201,7 +209,10 @@ def data_size(stage: Stage, header: Header) -> int:
 
 
 def _checked(record: Record) -> Record:
-    """Return the record if header and data agree in size. Raises CorruptError."""
+    """Return the record if header, index, class map and data fit together.
+
+    Raises: CorruptError.
+    """
     expected = data_size(record.stage, record.header)
     coded = record.stage >= Stage.CODED
     if not record.class_map and any(c.mode in BY_CLASS for c in record.header.index):
@@ -212,7 +223,7 @@ def _checked(record: Record) -> Record:
 
 
 def what_instead(start: bytes) -> str:
-    """Say what starts like that, where a record was expected."""
+    """Say what an input is that starts with ``start`` in place of a record."""
     if not start:
         return "the input is empty"
     for signature, kind in PICTURES:

@@ -1,7 +1,7 @@
 """Reading damaged streams: the intact part of every record, and a report of the damage.
 
-Unlike ``nic.format.records`` this reads the whole input at once, to find the next record behind a
-damaged one. A record ends at the latest where the next magic is.
+``read_intact`` reads the whole input at once, so that it can find the next record after a damaged
+one. A record ends at the latest where the next magic number is.
 """
 
 import io
@@ -27,7 +27,7 @@ from nic.format.records import (
 )
 from nic.limits import MAX_LATENT, Limit, Work
 
-BLANK_PIXELS = 1 << 20  # of a strip that stands for lost ones
+BLANK_PIXELS = 1 << 20  # pixels of a blank strip in place of lost ones
 
 
 class Codec(Protocol):
@@ -36,10 +36,10 @@ class Codec(Protocol):
     limit: Limit
 
     def intact_symbols(self, record: Record) -> tuple[Record, Damage]:
-        """A coded or packed record as symbols, zero in damaged channels, and which those are."""
+        """A coded or packed record as symbols, and its damage; damaged channels are zero."""
 
     def check_side_data(self, record: Record) -> Record:
-        """The record. Raises CorruptError when alpha or metadata is damaged."""
+        """Return the record. Raises CorruptError if alpha, excess or metadata is damaged."""
 
 
 @dataclass
@@ -48,15 +48,15 @@ class Report:
 
     lines: list[str] = field(default_factory=list)
     lost: bool = False
-    prefix: str = ""  # of the lines that come next
+    prefix: str = ""  # put before each line that is added
 
     def add(self, text: str, lost: bool = False) -> None:
-        """Note damage; ``lost`` if all of a record is."""
+        """Add a line about damage; ``lost`` when a whole record is lost."""
         self.lines.append(self.prefix + text)
         self.lost |= lost
 
     def check(self) -> None:
-        """Raises PartialError for records decoded in part, CorruptError for lost ones."""
+        """Raises CorruptError when a record was lost, PartialError for any other damage."""
         if self.lost:
             raise CorruptError("; ".join(self.lines))
         if self.lines:
@@ -64,12 +64,13 @@ class Report:
 
 
 def read_intact(source: BinaryIO, codec: Codec, report: Report) -> Iterator[Record]:
-    """Yield the intact part of every record: symbols, or latents of a record of latents.
+    """Yield the intact part of every record: as latents if it holds latents, else as symbols.
 
-    Lost channels are zero. So are lost strips of a picture of which other strips are there.
+    Lost channels are zero. Blank strips of zeros stand for lost strips, if another strip of the
+    same picture is there.
 
-    Raises: the error of the first record when no record can be decoded, a CorruptError or a
-        VersionError; ModelError and UsageError as the codec does.
+    Raises: when no record can be decoded, the CorruptError or VersionError of the first;
+        ModelError and UsageError as the codec does.
     """
     yield from _without_gaps(_records(source.read(), codec, report), report, codec.limit)
 
@@ -100,10 +101,10 @@ def _records(data: bytes, codec: Codec, report: Report) -> Iterator[Record]:
 
 
 def checked_records(source: BinaryIO, codec: Codec) -> Iterator[Record]:
-    """Yield every record of a sound stream as symbols or latents; see ``nic.format.records``.
+    """Yield every record of an intact stream, checked to the last channel, as symbols or latents.
 
-    Raises: as ``nic.format.records.read_records``, and CorruptError, which names the channels
-        that do not decode, also where the checksum of chunk D fails.
+    Raises: as ``nic.format.records.read_records``. When a channel does not decode or chunk D
+        fails its checksum, the CorruptError names the damaged channels.
     """
     failed = False
 
@@ -129,7 +130,7 @@ def checked_records(source: BinaryIO, codec: Codec) -> Iterator[Record]:
 
 
 def _without_gaps(records: Iterator[Record], report: Report, limit: Limit) -> Iterator[Record]:
-    """The records, and blank strips where some are missing for a whole picture."""
+    """Yield the records, and blank strips in place of missing ones."""
     last: Record | None = None
     for record in records:
         if last is not None and not _continues(record.header, last.header):
@@ -144,7 +145,7 @@ def _without_gaps(records: Iterator[Record], report: Report, limit: Limit) -> It
 
 
 def _continues(header: Header, last: Header) -> bool:
-    """Whether a strip is of the picture of the last one."""
+    """Whether a strip can belong to the same picture as the ``last`` one, and below it."""
     if header.strip is None or last.strip is None or header.strip[0] < strips.end(last):
         return False
     fields = ("width", "colour", "model", "latent_channels")
@@ -155,7 +156,7 @@ def _continues(header: Header, last: Header) -> bool:
 def _blank(
     like: Record, first: int, end: int | None, report: Report, limit: Limit
 ) -> Iterator[Record]:
-    """Strips of zeros for rows ``first`` to ``end`` (not included; None is the last row)."""
+    """Yield strips of zeros for rows ``first`` to ``end`` (exclusive; None: to the last row)."""
     header = like.header
     whole = header.strip[1] if header.strip else header.height
     end = whole if end is None else end
@@ -189,7 +190,7 @@ def _record(data: bytes, codec: Codec) -> tuple[Record, Damage]:
 
 
 def _sound_sides(record: Record, codec: Codec, damage: Damage) -> Record:
-    """The record without side data that is damaged behind a sound checksum."""
+    """The record without side data that does not decode although its checksum holds."""
     names = dict.fromkeys(kind.field for kind in TABLE if kind.side)
     nothing: dict[str, Any] = {name: type(getattr(record, name))() for name in names}
     for name, empty in nothing.items():
@@ -202,12 +203,12 @@ def _sound_sides(record: Record, codec: Codec, damage: Damage) -> Record:
 
 
 def _decode(record: Record, codec: Codec) -> tuple[Record, Damage]:
-    """Symbols, or latents, with the damage that shows in them."""
+    """The record as symbols or latents, and the damage found in them."""
     return codec.intact_symbols(record) if record.stage >= Stage.CODED else _full_size(record)
 
 
 def _sizes(record: Record) -> list[int]:
-    """Bytes of every channel; of latents, which are interleaved, as one."""
+    """Bytes of every channel; latents, which are interleaved, count as one channel."""
     if record.stage >= Stage.CODED:
         return [channel.size for channel in record.header.index]
     due = data_size(record.stage, record.header)
@@ -216,7 +217,7 @@ def _sizes(record: Record) -> list[int]:
 
 
 def _full_size(record: Record) -> tuple[Record, Damage]:
-    """Latents or symbols of full size, zero where they are missing or impossible."""
+    """Latents or symbols filled to full size; missing and impossible values become zero."""
     damage = Damage()
     due, there = data_size(record.stage, record.header), len(record.data)
     data = bytearray(bytes(record.data[:due]).ljust(due, b"\0"))

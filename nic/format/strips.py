@@ -1,22 +1,22 @@
-"""Strips: the records that a large picture becomes, from top to bottom."""
+"""Strips: a large picture becomes several records, each some of its rows, from top to bottom."""
 
 from nic.errors import CorruptError
 from nic.format.header import Header
 
-STRIP_ROWS = 16  # a strip's rows are a multiple: no class of 2x2 latents is cut
+STRIP_ROWS = 16  # rows of a strip are a multiple of this, so that no block of 2x2 latents is cut
 
 
 def strip_rows(width: int, height: int, pixels: int) -> int:
-    """Rows of a strip: all of a picture that has no more than ``pixels``."""
+    """How many rows a strip has; all rows if the picture has at most ``pixels`` pixels."""
     if width * height <= pixels:
         return height
     return max(STRIP_ROWS, pixels // width // STRIP_ROWS * STRIP_ROWS)
 
 
 def check_order(header: Header, after: Header | None) -> None:
-    """Raises CorruptError unless ``header`` is that of the strip to come ``after`` another.
+    """Raises CorruptError unless the strip of ``header`` follows the strip of ``after``.
 
-    None stands for the beginning of a picture.
+    ``after`` None: unless it begins a picture.
     """
     top, whole = header.strip or (0, header.height)
     due = 0 if after is None else end(after)
@@ -30,7 +30,7 @@ def check_order(header: Header, after: Header | None) -> None:
 
 
 def end(header: Header) -> int:
-    """The row after the last one of a record."""
+    """The row after the last row of a record, counted in the whole picture."""
     return (header.strip[0] if header.strip else 0) + header.height
 
 
