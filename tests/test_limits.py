@@ -163,6 +163,16 @@ def test_pillow_s_own_limit_is_not_what_stops(tmp_path):
     assert_fails(result, 1, "20000x10000 are 200000000 pixels and the limit is 190000000")
 
 
+def test_a_gif_above_pillow_s_limit_is_one_line(tmp_path):
+    """Its reader checks that limit by itself."""
+    Image.new("L", (8, 8)).save(tmp_path / "a.gif")
+    data = bytearray((tmp_path / "a.gif").read_bytes())
+    at = data.index(b",", 13)
+    data[at + 5 : at + 9] = b"\xff\xff\xff\x7f"  # the frame, larger than the canvas
+    result = run("nic-encode", "--max-pixels", "4G", data=bytes(data))
+    assert_fails(result, 1, "Pillow's limit")
+
+
 def test_reading_and_decoding_stay_within_what_the_limit_counts_on(model, tmp_path):
     """Peak memory of real runs on 2000x2000 pixels, beside that of a run on 16x16."""
     peaks = {}

@@ -28,6 +28,8 @@ from nic.types import Pixels
 
 log = logging.getLogger("nic")
 
+TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Image.MAX_IMAGE_PIXELS)"
+
 # What Pillow's readers raise for damaged files, beside their own errors.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           AssertionError, AttributeError, struct.error)  # fmt: skip
@@ -94,10 +96,14 @@ def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
 @contextmanager
 def _damage() -> Iterator[None]:
     """Make one error of all that Pillow raises for a damaged file."""
+    from PIL.Image import DecompressionBombError
+
     try:
         yield
     except NicError:
         raise
+    except DecompressionBombError as error:  # some plugins check Pillow's own limit
+        raise NicError(TOO_LARGE) from error
     except DAMAGE as error:
         raise CorruptError(f"the picture is damaged: {error}") from error
 
@@ -116,7 +122,8 @@ def opened(data: bytes) -> Any:
     ``PIL.Image.open`` has a limit of pixels that is one for the whole process. Ours is the
     caller's, so Pillow's plugins are asked here. Raises: CorruptError.
     """
-    image = _of_plugins(data)
+    with _damage():
+        image = _of_plugins(data)
     if image is None:
         raise CorruptError("this is not a picture that can be read")
     if image.format not in READERS:
