@@ -1,6 +1,6 @@
 """Channels coded with the model's tables: the class of every latent chooses its table.
 
-Given the class map (``nic/entropy/classmap.py``) the channels do not depend on each other.
+Once the class map is known (``nic.entropy.classmap``), channels do not depend on each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,20 @@ from nic.types import Bytes
 
 @dataclass(frozen=True)
 class ByClass:
-    """The class of every latent (h, w), with the tables that follow from it."""
+    """Coder of channels with the model's tables, for one class map.
+
+    Attributes:
+        prior: the model's tables.
+        table_set: the set of tables that is used.
+        of_latent: the class of every latent, uint8 (h, w).
+    """
 
     prior: Prior
     table_set: int
     of_latent: Bytes
 
     def encode(self, mode: Mode, planes: Bytes, channels: list[int], threads: int) -> list[bytes]:
-        """Payloads of these channels; ``planes`` (C, h, w) are the ranks of all."""
+        """Payloads of ``channels``; ``planes`` (C, h, w) are the ranks of all channels."""
         arguments = self._coding(mode, channels)
         return fse.encode_planes(planes[channels], *arguments, threads=threads)
 
@@ -38,11 +44,14 @@ class ByClass:
         threads: int,
         damage: Damage,
     ) -> Bytes:
-        """Ranks of these channels. Those of a channel that fails are 0; the others are decoded."""
+        """Ranks (n, h, w) of ``channels``.
+
+        A channel that does not decode is noted in ``damage``, and its ranks are 0.
+        """
         try:
             return self._decode(mode, [payloads[c] for c in channels], channels, threads)
         except (CorruptError, fse.FseError):
-            pass  # which channel it was is seen below
+            pass  # decode channel by channel, to find the damaged ones
         ranks = np.zeros((len(channels), *self.of_latent.shape), np.uint8)
         for i, c in enumerate(channels):
             with damage.of([c]):

@@ -1,4 +1,4 @@
-"""The class map: a class for each 2x2 latents, and how the map itself is coded."""
+"""The class map: a class for each block of 2x2 latents, and how the map itself is coded."""
 
 from functools import lru_cache
 
@@ -16,10 +16,11 @@ Lengths = NDArray[np.uint32]
 
 
 def choose(ranks: Bytes, prior: Prior, table_set: int) -> Bytes:
-    """The class map with the shortest code under one table set of a prior.
+    """The class map with the shortest code under one set of the prior's tables.
 
-    First each block chooses by itself. Then, in order, blocks change class where that shortens
-    their code and the naming of classes together. A second round would save .02 %.
+    First each block takes the class with the shortest code for its symbols. Then each block in
+    turn changes its class if that shortens the code of its symbols and of the map together. A
+    second round would save only .02 %.
 
     Args: ranks: uint8 (C, h, w) symbol ranks.
     Returns: classes uint8 (ceil(h/2), ceil(w/2)).
@@ -34,8 +35,9 @@ def class_costs(ranks: Bytes, tables: Bytes, bits: Lengths) -> Lengths:
 
     Args:
         ranks: uint8 (C, h, w).
-        tables: uint8 (C, K, X), by context of neighbours if X is not 1.
-        bits: uint32 (T, R), code lengths of ranks by table.
+        tables: uint8 (C, K, X), the table by channel, class and context of neighbours; X is 1
+            without contexts.
+        bits: uint32 (T, R), code length of every rank in every table, in 1/256 bit.
     """
     by_context = tables.shape[2] > 1
     context = fse.Context.ENERGY if by_context else fse.Context.CLASS
@@ -44,7 +46,7 @@ def class_costs(ranks: Bytes, tables: Bytes, bits: Lengths) -> Lengths:
 
 
 def encode(classes: Bytes, prior: Prior, table_set: int) -> bytes:
-    """Chunk M: the set, and the classes, each by its west and north neighbours."""
+    """Chunk M: the number of the set, then the classes, coded by west and north neighbour."""
     bank, layout = _coding(prior, table_set, classes.shape)
     tables = prior.contexts[table_set].reshape(1, 1, -1)
     (payload,) = fse.encode_planes(classes[None], tables, bank, layout)
@@ -52,7 +54,7 @@ def encode(classes: Bytes, prior: Prior, table_set: int) -> bytes:
 
 
 def decode(class_map: bytes, prior: Prior | None, h: int, w: int) -> tuple[int, Bytes]:
-    """The set and the class map of latents (h, w). Raises CorruptError."""
+    """Inverse of ``encode``, for latents (h, w): the set and the map. Raises CorruptError."""
     table_set, payload = class_map[0] & ~RAMPED, class_map[1:]
     if not class_map[0] & RAMPED:
         raise CorruptError("the class map is damaged: its first bit is not set")
@@ -78,6 +80,6 @@ def _coding(prior: Prior, table_set: int, shape: tuple[int, ...]) -> tuple[fse.B
 
 @lru_cache(maxsize=4)
 def bank_of(counts: bytes, width: int) -> fse.Bank:
-    """The bank of normalised counts, int16 (T, width)."""
+    """The bank of T tables from the bytes of their normalised counts, int16 (T, ``width``)."""
     rows = np.frombuffer(counts, np.int16).reshape(-1, width)
     return fse.Bank(fse.Table.from_normalised(row, TABLE_LOG) for row in rows)

@@ -1,9 +1,9 @@
-"""Symbols to coded channels and back: every channel by itself, in the mode that is shortest.
+"""Symbols to coded channels and back: each channel in the mode with the shortest code.
 
-Symbols are mapped to ranks 0, 1, 2, ... by growing magnitude (0, -1, 1, -2, 2, ...), which
-makes the table header of a Laplacian plane a third shorter. With the tables of a model, each block
-of 2x2 latents has a class, which chooses the tables of all channels. The class map is coded first;
-given the map, channels do not depend on each other. Decoding needs no network and no float.
+Symbols are mapped to ranks 0, 1, 2, ... in order of magnitude (0, -1, 1, -2, 2, ...). So the
+table header of a Laplacian plane is a third shorter. With the tables of a model, each block of
+2x2 latents has a class, which chooses a table for every channel. The class map is coded first.
+Once it is known, channels do not depend on each other. Decoding needs no network and no floats.
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ from nic.models import tables
 from nic.models.tables import Prior
 from nic.types import Bytes
 
-MIDDLE_QUALITY = 50.0  # for symbols that do not say theirs
+MIDDLE_QUALITY = 50.0  # for symbols without a quality in their header
 
 Coded = tuple[Mode, bytes]
 Histogram = NDArray[np.uint32]  # of ranks
@@ -32,11 +32,11 @@ Histogram = NDArray[np.uint32]  # of ranks
 class Coder(StrEnum):
     """The coder of channels with more than one symbol."""
 
-    AUTO = "auto"  # whatever is shortest
+    AUTO = "auto"  # the shortest
     PRIOR = "prior"  # the model's tables
     OWN = "own"  # a table in the file
-    FSE = "fse"  # a table in the file, and the payload of the reference coder
-    RAW = "raw"  # five bits a symbol
+    FSE = "fse"  # a table in the file, and a payload of the reference coder
+    RAW = "raw"  # five bits per symbol
     ZSTD = "zstd"
 
 
@@ -46,10 +46,11 @@ def encode(
     """Code a record of symbols: int8 (channels, h, w) -> payloads and their index.
 
     Args:
-        prior: tables of the record's model; without them every channel has a table in the file.
-        threads: the bytes are the same for any number of them.
-    Raises: CorruptError when a symbol is outside the codebook, UsageError when ``coder`` needs
-        tables or a package that are missing.
+        prior: tables of the record's model; None: each channel is coded by itself.
+        coder: how to code channels with two symbols or more.
+        threads: number of threads; the bytes are the same for any number.
+    Raises: CorruptError when a symbol is outside the codebook; UsageError when the tables or the
+        package that ``coder`` needs are missing.
     """
     planes = to_ranks(record)
     histograms = fse.histograms(planes, modes.RANKS)
@@ -86,9 +87,9 @@ def decode(record: Record, prior: Prior | None = None, threads: int = 1) -> Reco
 def decode_intact(
     record: Record, prior: Prior | None = None, threads: int = 1
 ) -> tuple[Record, Damage]:
-    """``decode`` for damaged records: damaged channels are zero, and named with the reason.
+    """``decode`` for damaged records: the record, and its damage. Damaged channels are zero.
 
-    Chunk D may end early. Then the channels are lost whose bytes are not all there.
+    Chunk D may end early; channels with missing bytes are damaged.
     """
     h, w, _ = record.header.latent_shape
     index, damage = record.header.index, Damage()
@@ -117,7 +118,7 @@ def decode_intact(
 
 
 def _payloads(record: Record, damage: Damage) -> dict[int, bytes]:
-    """The payloads, by channel, that are there in full."""
+    """The complete payloads, by channel; channels with missing bytes are noted as damaged."""
     index = record.header.index
     ends = np.cumsum([entry.size for entry in index]).tolist()
     missing = [c for c, end in enumerate(ends) if end > len(record.data) and index[c].size]
@@ -132,7 +133,7 @@ def _payloads(record: Record, damage: Damage) -> dict[int, bytes]:
 def _classes_of(
     record: Record, prior: Prior | None, channels: list[int], damage: Damage
 ) -> ByClass | None:
-    """The class map; without a sound one ``channels`` are lost."""
+    """The decoded class map; None if it is damaged, and then ``channels`` are lost too."""
     if not record.class_map:
         damage.lose(channels, "the class map is missing")
         return None
@@ -143,7 +144,7 @@ def _classes_of(
         damage.notes.append(str(error))
         damage.lose(channels, "without the class map")
         return None
-    assert prior is not None  # or the map would have been refused
+    assert prior is not None  # classmap.decode refuses a map without a prior
     return ByClass(prior, table_set, tables.spread(of_block, h, w))
 
 
@@ -160,7 +161,10 @@ def to_ranks(record: Record) -> Bytes:
 
 
 def _translations(codebook: tuple[int, int]) -> tuple[bytes, bytes]:
-    """Symbols to ranks and ranks to symbols, for ``bytes.translate``: 2.5 times NumPy's speed."""
+    """Tables of symbol to rank and rank to symbol, for ``bytes.translate``.
+
+    It is 2.5 times as fast as NumPy's indexing.
+    """
     low, high = codebook
     value = np.array(sorted(range(low, high + 1), key=lambda v: (abs(v), v > 0)), np.int8)
     rank = np.zeros(256, np.uint8)
@@ -173,10 +177,10 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
 
 
 def costs(record: Record, prior: Prior) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Bits of the symbols of a record, without contexts of decoded neighbours.
+    """What the symbols of a record cost in bits, ignoring contexts of decoded neighbours.
 
-    Returns: the class of every latent (h, w), and the bits of every symbol of the codebook by
-        class and channel, (K, C, S).
+    Returns: the class of every latent, uint8 (h, w); and the code length of every symbol of the
+        codebook in bits, by class and channel, float32 (K, C, S).
     """
     h, w, _ = record.header.latent_shape
     table_set = prior.set_for(record.header.quality or MIDDLE_QUALITY)
@@ -201,7 +205,7 @@ def _by_itself(ranks: Bytes, histogram: Histogram, coder: Coder) -> Coded:
 
 
 def _shortest(ranks: Bytes, histogram: Histogram, best: Coded | None) -> Coded:
-    """The shortest of ``best``, an own table, and raw; nothing is coded that cannot win."""
+    """The shortest of ``best``, an own table and raw; skips a mode that cannot be shorter."""
     size = len(best[1]) if best else ranks.size
     if modes.bound(histogram) < size:
         candidate = modes.own(ranks, histogram)
@@ -211,15 +215,15 @@ def _shortest(ranks: Bytes, histogram: Histogram, best: Coded | None) -> Coded:
     return best
 
 
-# -- all channels, given the class map --------------------------------------------------------
+# -- all channels, with the class map ---------------------------------------------------------
 
 
 def _with_prior(
     planes: Bytes, channels: list[int], prior: Prior, quality: float, threads: int
 ) -> tuple[bytes, dict[int, Coded]]:
-    """Chunk M, and the channels coded by it, with contexts where the prior has them.
+    """Chunk M and the channels coded with the model's tables, by contexts if the model has them.
 
-    The set of tables is the one made for the nearest rate point.
+    The set of tables is the set for the rate point nearest to ``quality``.
     """
     _, h, w = planes.shape
     table_set = prior.set_for(quality)
@@ -234,7 +238,7 @@ def _with_prior(
 def _if_it_pays(
     planes: Bytes, histograms: Histogram, coded: dict[int, Coded], class_map: bytes
 ) -> tuple[dict[int, Coded], bytes]:
-    """Everything as it is, or without the class map where that is shorter."""
+    """``coded`` and the class map, or all channels coded without the map if that is shorter."""
     with_map = {c for c, (mode, _) in coded.items() if mode in BY_CLASS}
     least = sum(modes.bound(histograms[c]) for c in with_map)
     size = len(class_map) + sum(len(coded[c][1]) for c in with_map)

@@ -1,16 +1,17 @@
-"""Channels coded one by one, in the modes that need no tables of the model and no class map.
+"""The modes that code a channel by itself, without the model's tables and the class map.
 
-What the payload of a mode holds:
+The payload of each mode:
 
     EMPTY      nothing: every symbol is zero
     CONSTANT   the rank of the symbol, one byte
     RAW        five bits per rank, the highest first
-    FSE        table header, then a two-state payload: what the reference writes
+    FSE        table header, then a two-state payload, as the reference coder writes it
     OWN        table header, then a ramped payload; or
                08, the parameter of a table, then a ramped payload; or
                09, then a zstd frame of the ranks
 
-A table header (RFC 8878, 4.1.1) starts with its table log - 5 in four bits: 0 to 7.
+A table header (RFC 8878, 4.1.1) starts with its table log less 5 in the low four bits. That is 0
+to 7, so 08 and 09 cannot start a table header.
 """
 
 from types import ModuleType
@@ -26,14 +27,14 @@ from nic.types import Bytes
 RAW_BITS = 5  # a codebook has at most 32 values
 RANKS = 1 << RAW_BITS
 PARAMETER, ZSTD = b"\x08", b"\x09"
-LEAST_OWN = 3  # bytes of the shortest table and of a payload's states
+LEAST_OWN = 3  # bytes: the shortest table, and the states of a payload
 
 Coded = tuple[Mode, bytes]
 Histogram = NDArray[np.uint32]  # of ranks
 
 
 def constant(histogram: Histogram) -> Coded | None:
-    """The plane of a histogram of ranks with one symbol; None for others."""
+    """The code of a plane with only one symbol, given its histogram; None for other planes."""
     seen = np.flatnonzero(histogram)
     if len(seen) > 1:
         return None
@@ -41,13 +42,13 @@ def constant(histogram: Histogram) -> Coded | None:
 
 
 def bound(histogram: Histogram) -> float:
-    """Bytes below which ``own`` does not get."""
+    """A lower bound of the bytes that ``own`` takes: the entropy, and the least overhead."""
     counts = histogram[histogram > 0]
     return float(counts @ -np.log2(counts / counts.sum())) / 8 + LEAST_OWN
 
 
 def own(ranks: Bytes, histogram: Histogram) -> Coded:
-    """A plane (n,) of two or more symbols, with the shorter kind of table."""
+    """Code a plane of ranks (n,) of two or more symbols, with the shorter kind of table."""
     table = fse.Table.from_counts(histogram)
     parameter, bits = fse.best_parameter(histogram)
     if bits / 8 + 2 < table.bits(histogram) / 8 + len(table.header()):
@@ -58,25 +59,25 @@ def own(ranks: Bytes, histogram: Histogram) -> Coded:
 
 
 def raw(ranks: Bytes) -> Coded:
-    """A plane (n,) as it is."""
+    """Store a plane of ranks (n,) in five bits per rank."""
     bits = np.unpackbits(ranks[:, None], axis=1)[:, -RAW_BITS:]
     return Mode.RAW, np.packbits(bits).tobytes()
 
 
 def raw_size(n: int) -> int:
-    """Bytes of ``raw``."""
+    """Bytes that ``raw`` takes for n ranks."""
     return -(-n * RAW_BITS // 8)
 
 
 def reference(ranks: Bytes, histogram: Histogram) -> Coded:
-    """A plane (n,) of two or more symbols as the reference codes it, or raw."""
+    """Code a plane of ranks (n,) of two or more symbols as the reference does, or raw."""
     table = fse.Table.from_counts(histogram)
     coded = table.header() + fse.encode(ranks, table)
     return (Mode.FSE, coded) if len(coded) < raw_size(ranks.size) else raw(ranks)
 
 
 def zstd(ranks: Bytes) -> Coded:
-    """A plane (n,) in a zstd frame. Raises UsageError without the package zstandard."""
+    """Code a plane of ranks (n,) as a zstd frame. Raises UsageError without zstandard."""
     return Mode.OWN, ZSTD + _zstandard().compress(ranks.tobytes(), 19)
 
 
@@ -89,7 +90,10 @@ def _zstandard() -> ModuleType:
 
 
 def decode(mode: Mode, payload: bytes, n: int) -> Bytes:
-    """Ranks (n,) of one plane. Raises ValueError, FseError, or UsageError for zstd."""
+    """Ranks uint8 (n,) of one plane.
+
+    Raises: ValueError or FseError for damage, UsageError for zstd without the package zstandard.
+    """
     if mode == Mode.FSE:
         table, used = fse.Table.from_header(payload, max_symbol=RANKS - 1)
         return np.asarray(fse.decode(payload[used:], n, table))

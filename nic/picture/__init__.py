@@ -1,1 +1,1 @@
-"""Picture files in and out: formats, rows, metadata, alpha, limits of memory."""
+"""Pictures in and out: files, formats, rows, metadata, alpha, metrics."""

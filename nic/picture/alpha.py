@@ -1,8 +1,8 @@
-"""Transparency: the alpha plane as bytes of chunk A, and pixels that nobody sees.
+"""Transparency: chunk A with the alpha plane, and the colour of pixels that nobody sees.
 
-Chunk A starts with a method. Method 0 is a lossless PNG. Method 1 is a packed record of the alpha
-as a grey picture, which the caller makes and decodes. The record has no magic here, so that a
-search for records in a damaged stream finds only whole ones.
+The first byte of chunk A is the method. Method 0: a lossless PNG follows. Method 1: a packed
+record follows, with the alpha plane as a grey picture; the caller codes and decodes it. This
+record lacks its magic number, so that a search for records in a damaged stream does not find it.
 """
 
 import io
@@ -21,8 +21,8 @@ Mask = NDArray[np.bool_]
 
 PNG, RECORD = 0, 1
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-BAND = 256  # rows of half the size that are interpolated at a time
-HIDDEN = 128  # of a picture of which nothing is visible
+BAND = 256  # rows of the picture at half size that are interpolated at a time
+HIDDEN = 128  # every sample of a picture without a visible pixel
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError)
 
 
@@ -30,7 +30,7 @@ DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, Ar
 
 
 def lossless(alpha: Plane) -> bytes:
-    """The alpha plane as chunk A, exactly: a PNG of one or eight bits, whichever is smaller."""
+    """Chunk A with the exact alpha plane: a PNG with one or eight bits, whichever is smaller."""
     from PIL import Image
 
     image = Image.fromarray(alpha)
@@ -40,17 +40,18 @@ def lossless(alpha: Plane) -> bytes:
 
 
 def from_record(record: Record) -> bytes:
-    """A packed record of the alpha, as a grey picture, as chunk A."""
+    """Chunk A with a packed record of the alpha plane as a grey picture."""
     out = io.BytesIO()
     write_record(out, record)
     return bytes([RECORD]) + out.getvalue().removeprefix(MAGIC)
 
 
 def parse(payload: bytes, width: int, height: int) -> Plane | Record:
-    """What chunk A holds: the plane (height, width), or a packed record of it.
+    """The content of chunk A: the plane (height, width), or a packed record of it.
 
-    Nothing is allocated before the size that it claims is seen to be right.
-    Raises: CorruptError, or VersionError for what a newer version may have written.
+    The claimed size is checked before memory for the plane is allocated.
+
+    Raises: CorruptError; VersionError for an unknown method.
     """
     method, content = payload[:1], payload[1:]
     try:
@@ -100,15 +101,15 @@ def _from_stream(data: bytes, width: int, height: int) -> Record:
     return record
 
 
-# -- pixels under it --------------------------------------------------------------------------
+# -- hidden pixels ----------------------------------------------------------------------------
 
 
 def fill_hidden(pixels: Plane, alpha: Plane | None) -> Plane:
-    """Pixels (H, W[, 3]) with those under zero alpha continued smoothly from the visible ones.
+    """Pixels (H, W[, 3]) in which the visible ones continue smoothly where alpha is zero.
 
-    Push and pull (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4): means of what is
-    visible of 2x2 pixels, and again of these; then what has none gets what interpolation of
-    the coarser level says. What was there has no influence.
+    Push and pull (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4). Every coarser level
+    has the means of the visible pixels in 2x2 blocks. Then, from coarse to fine, each unknown
+    value is interpolated from the coarser level. The old values of hidden pixels have no influence.
     """
     if alpha is None or alpha.all():
         return pixels
@@ -117,7 +118,7 @@ def fill_hidden(pixels: Plane, alpha: Plane | None) -> Plane:
         return np.full_like(pixels, HIDDEN)
     shape = (*alpha.shape, -1)
     values = np.where(visible[..., None], pixels.reshape(shape), np.uint8(0))
-    for c in range(values.shape[2]):  # in parts, as floats take four times the memory
+    for c in range(values.shape[2]):  # by channel and band, as floats take four times the memory
         plane = values[..., c : c + 1]
         coarse = _filled(*_halved(plane, visible))
         for top in range(0, len(coarse), BAND):
@@ -130,7 +131,7 @@ def fill_hidden(pixels: Plane, alpha: Plane | None) -> Plane:
 
 
 def _filled(values: Floats, known: Mask) -> Floats:
-    """Values (h, w, C), and those of coarser levels where they are not known (h, w)."""
+    """Values (h, w, C); where ``known`` (h, w) is false, interpolated from coarser levels."""
     if known.all():
         return values
     coarse = _filled(*_halved(values, known))
@@ -139,7 +140,7 @@ def _filled(values: Floats, known: Mask) -> Floats:
 
 
 def _halved(values: NDArray[Any], known: Mask) -> tuple[Floats, Mask]:
-    """Means of those of 2x2 values that are known, the others being 0, and where there are any."""
+    """Means of the known values in 2x2 blocks, and which blocks have any; unknown ones are 0."""
     odd = ((0, values.shape[0] % 2), (0, values.shape[1] % 2))
     counts = _sums(np.pad(known, odd)[..., None])
     sums = _sums(np.pad(values, (*odd, (0, 0))))

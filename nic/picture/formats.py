@@ -1,12 +1,12 @@
-"""Picture formats: what each is called, how it is written, and which of them are read."""
+"""Picture formats: their names, how each is written, and which ones are read."""
 
 from pathlib import PurePath
 from typing import Any
 
 from nic.errors import UsageError
 
-# How each format is written: fast and small enough for PNG, whose default level takes longer
-# than decoding; visually lossless where the format is lossy.
+# Settings of each format's writer. PNG's default level would take longer than decoding; level 1 is
+# fast and small enough. Lossy formats are written visually lossless.
 FORMATS: dict[str, dict[str, Any]] = {
     "png": {"compress_level": 1},
     "tiff": {"compression": "tiff_lzw"},
@@ -20,14 +20,14 @@ FORMATS: dict[str, dict[str, Any]] = {
 }
 WITH_ALPHA = ("png", "tiff", "webp", "pam", "npy")
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "pnm": "ppm"}
-# The formats that are read: Pillow's without those that run another program (EPS), or lead to
-# data outside the file.
+# The formats that are read. Some of Pillow's are left out: they run another program (EPS) or refer
+# to data outside the file.
 READERS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "GIF", "BMP", "DIB", "PPM", "TGA", "PCX", "ICO",
            "JPEG2000", "AVIF", "SGI", "QOI", "DDS", "XBM", "ICNS", "PSD", "SUN")  # fmt: skip
 
 
 def format_of(path: str | None) -> str:
-    """The output format that a file name asks for; PNG on stdout. Raises UsageError."""
+    """The output format by the extension of a file name; PNG for stdout. Raises UsageError."""
     if path is None or path == "-":
         return "png"
     suffix = PurePath(path).suffix.lower().removeprefix(".")

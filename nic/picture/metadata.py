@@ -1,7 +1,7 @@
-"""What a picture file says beside its pixels and is kept: ICC profile, EXIF and XMP.
+"""Metadata of pictures: ICC profile, EXIF and XMP.
 
-In a record each is an ancillary chunk, compressed with zlib. As pixels are stored upright, the
-orientation that EXIF or XMP gives is set to 1, "upright", so that no viewer turns them again.
+In a record each is an ancillary chunk, compressed with zlib. Pixels are stored upright. So the
+orientation in EXIF and XMP is set to 1, "upright", and no viewer turns the picture again.
 """
 
 import logging
@@ -20,22 +20,22 @@ log = logging.getLogger("nic")
 Keep = Literal["all", "icc", "none"]
 KEEP: tuple[Keep, ...] = ("all", "icc", "none")
 NAMES = {kind.letter: kind.name for kind in ANCILLARY}
-MAX_SIZE = 1 << 24  # bytes of each, decompressed
-EXIF_PREFIX = b"Exif\0\0"  # of JPEG's; not stored
-# The kinds that a format can hold, and what the size of one marker leaves in JPEG.
+MAX_SIZE = 1 << 24  # bytes of each kind, decompressed
+EXIF_PREFIX = b"Exif\0\0"  # stands before EXIF in JPEG; not stored
+# HOLDS: the kinds that a format can hold. MOST: the bytes that fit into one marker of JPEG.
 HOLDS = {"png": ("icc", "exif", "xmp"), "tiff": ("icc", "exif", "xmp"),
          "jpeg": ("icc", "exif", "xmp"), "webp": ("icc", "exif", "xmp")}  # fmt: skip
 MOST = {("jpeg", "exif"): 65533 - len(EXIF_PREFIX), ("jpeg", "xmp"): 65504}
 XMP_TAG = 700  # in TIFF
-# Of the tags of a TIFF file, those that describe the picture and not how it is stored there:
-# descriptions, camera, resolution, dates, authors, ratings, and the directories EXIF and GPS.
+# The tags of a TIFF file that describe the picture: descriptions, camera, resolution, dates,
+# authors, ratings, and the directories EXIF and GPS. Other tags say how the pixels are stored.
 DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 34853, 18246,
                18249, *range(40091, 40096)}  # fmt: skip
 DIRECTORIES = (34665, 34853)
 EMPTY_EXIF = 14  # bytes of a TIFF structure without a tag
 ORIENTATION = 0x0112
 XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)([1-8])(?![0-9])""")
-# What Pillow raises on EXIF that is damaged.
+# The errors that Pillow raises for damaged EXIF.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           struct.error)  # fmt: skip
 SHORT, LONG = 3, 4  # EXIF's types of 16-bit and 32-bit numbers
@@ -43,7 +43,7 @@ SHORT, LONG = 3, 4  # EXIF's types of 16-bit and 32-bit numbers
 
 @dataclass(frozen=True)
 class Metadata:
-    """The bytes of each kind, b"" for none: an ICC profile, EXIF as a TIFF structure, XMP."""
+    """The bytes of each kind, b"" for none; EXIF is a TIFF structure without JPEG's prefix."""
 
     icc: bytes = b""
     exif: bytes = b""
@@ -54,11 +54,11 @@ class Metadata:
 
     @property
     def kinds(self) -> list[str]:
-        """Names of those that are there."""
+        """Names of the kinds that are not empty."""
         return [kind.name for kind in fields(self) if getattr(self, kind.name)]
 
     def only(self, keep: Keep) -> Self:
-        """What is to be kept of it."""
+        """The metadata reduced to the kinds that ``keep`` names."""
         return {"all": self, "icc": replace(self, exif=b"", xmp=b""), "none": type(self)()}[keep]
 
 
@@ -69,7 +69,7 @@ NOTHING = Metadata()
 
 
 def to_chunks(metadata: Metadata) -> tuple[Chunk, ...]:
-    """The ancillary chunks of a record that hold the metadata."""
+    """The metadata as ancillary chunks of a record."""
     return tuple(
         Chunk(letter, zlib.compress(content, 9))
         for letter, kind in NAMES.items()
@@ -78,7 +78,7 @@ def to_chunks(metadata: Metadata) -> tuple[Chunk, ...]:
 
 
 def from_chunks(chunks: tuple[Chunk, ...]) -> Metadata:
-    """Inverse of ``to_chunks``; other chunks are left alone. Raises CorruptError."""
+    """Inverse of ``to_chunks``; ignores other chunks. Raises CorruptError."""
     found: dict[str, bytes] = {}
     for letter, payload in chunks:
         kind = NAMES.get(letter)
@@ -107,10 +107,11 @@ def _decompressed(payload: bytes, kind: str) -> bytes:
 
 
 def of_file(image: Any) -> tuple[Metadata, int]:
-    """The metadata of a picture that Pillow has loaded, and how its pixels are to be turned.
+    """The metadata of a picture that Pillow has loaded, and the orientation of its pixels.
 
-    The orientation (1 to 8, as in EXIF) is that of EXIF, else that of XMP; both are set to
-    upright. Pillow turns TIFF itself.
+    The orientation is 1 to 8 as in EXIF, or 0 if none is given. EXIF comes before XMP. In the
+    returned metadata both are set to upright. The orientation of TIFF needs no action: Pillow
+    turns the pixels itself.
     """
     facts, tiff = image.info, image.format == "TIFF"
     exif = _of_tags(image) if tiff else _bytes(facts.get("exif")).removeprefix(EXIF_PREFIX)
@@ -127,7 +128,10 @@ def of_file(image: Any) -> tuple[Metadata, int]:
 
 
 def settings(metadata: Metadata, name: str) -> dict[str, Any]:
-    """What Pillow's writer of format ``name`` is told; a note says what it cannot hold."""
+    """The settings of Pillow's writer of format ``name`` that write the metadata.
+
+    Metadata that the format cannot hold is left out, with a note.
+    """
     told: dict[str, Any] = {}
     for kind in metadata.kinds:
         content = getattr(metadata, kind)
@@ -153,15 +157,15 @@ def _setting(kind: str, content: bytes, name: str) -> dict[str, Any]:
 
 
 def tiff_settings(told: dict[str, Any]) -> dict[str, Any]:
-    """``settings`` as the tags of a TIFF file, which is where it has EXIF and XMP.
+    """``settings`` changed for TIFF, where EXIF and XMP are tags of the file itself.
 
-    Maker notes and thumbnails refer to places in EXIF, and are not tags of a TIFF file.
+    Maker notes and thumbnails are left out: they refer to offsets in the EXIF data.
     """
     from PIL import Image
 
     exif = Image.Exif()
     try:
-        with warnings.catch_warnings(action="ignore"):  # of damage: what is read of it is kept
+        with warnings.catch_warnings(action="ignore"):  # about damage; the readable part is kept
             exif.load(told.pop("exif", b""))
             tags = _descriptive(exif)
     except DAMAGE:
@@ -175,7 +179,7 @@ def tiff_settings(told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_tags(image: Any) -> bytes:
-    """EXIF of what the tags of a TIFF file say about the picture."""
+    """EXIF made of the descriptive tags of a TIFF file; b"" if there are none."""
     tags = _descriptive(image.getexif())
     content = bytes(tags.tobytes()).removeprefix(EXIF_PREFIX)
     return content if len(content) > EMPTY_EXIF else b""
@@ -206,11 +210,12 @@ def upright_xmp(xmp: bytes) -> bytes:
 
 
 def upright_exif(exif: bytes) -> tuple[bytes, int]:
-    """EXIF (TIFF 6.0, section 2) with Orientation 1, if it has any, and the one it had, or 0.
+    """EXIF (TIFF 6.0, section 2) with Orientation set to 1, and the orientation that it had.
 
-    The rest is left where it is, as maker notes refer to places. But a thumbnail, in the
-    second directory, is not turned with the picture, and is unlinked when the picture was.
-    EXIF that cannot be understood is dropped, with a note.
+    The orientation is 0 if EXIF has none. Everything else stays at its offset, because maker
+    notes refer to offsets. Only the second directory, with the thumbnail, is unlinked when the
+    picture is turned, because the thumbnail is not. EXIF that cannot be read is dropped, with a
+    note.
     """
     try:
         return _upright(bytearray(exif)) if exif else (b"", 0)

@@ -11,7 +11,7 @@ Image = NDArray[np.uint8]  # (H, W, 3) or (H, W)
 
 PEAK = 255.0
 WINDOW, SIGMA = 11, 1.5  # Gaussian window of Wang et al. (2004)
-STRIP = 32  # window positions down at a time: what fits the cache takes two thirds of the time
+STRIP = 32  # rows of window positions at a time; they fit the cache, which saves a third of time
 C1, C2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
 # Exponents of the five scales: Wang, Simoncelli and Bovik, Asilomar 2003.
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -28,25 +28,25 @@ def squared_error(reference: Image, decoded: Image) -> float:
 
 
 def psnr_of(error: float) -> float:
-    """PSNR in dB of a mean squared error of 8-bit samples."""
+    """PSNR in dB for a mean squared error of 8-bit samples."""
     return float(10 * np.log10(PEAK**2 / error)) if error else float("inf")
 
 
 def ssim(reference: Image, decoded: Image) -> float:
-    """Structural similarity (Wang et al. 2004), the mean over colour channels."""
+    """Structural similarity (Wang et al. 2004), mean over the colour channels."""
     return float(_similarity(_planes(reference), _planes(decoded))[0].mean())
 
 
 def ms_ssim(reference: Image, decoded: Image) -> float:
-    """Multi-scale SSIM with five scales, the mean over colour channels.
+    """Multi-scale SSIM with five scales, mean over the colour channels.
 
-    Raises ValueError when a side is below 176 pixels: the coarsest scale needs one window.
+    Raises: ValueError when a side is below 176 pixels, as the coarsest scale needs one window.
     """
     return similarities(reference, decoded)[1]
 
 
 def similarities(reference: Image, decoded: Image) -> tuple[float, float]:
-    """SSIM and MS-SSIM, in the time of the latter. Raises ValueError as ``ms_ssim`` does."""
+    """SSIM and MS-SSIM, in the time of MS-SSIM. Raises ValueError as ``ms_ssim`` does."""
     if min(reference.shape[:2]) < WINDOW << (len(SCALE_WEIGHTS) - 1):
         raise ValueError(f"MS-SSIM needs sides of {WINDOW << 4} pixels or more")
     x, y = _planes(reference), _planes(decoded)
@@ -73,7 +73,7 @@ def _similarity(x: Doubles, y: Doubles) -> Doubles:
 
 
 def _sums(x: Doubles, y: Doubles) -> Doubles:
-    """What ``_similarity`` gives, as sums over all positions of the window."""
+    """The values of ``_similarity`` as sums over all window positions, not means."""
     mean_x, mean_y = _blur(x), _blur(y)
     squares, product = mean_x**2 + mean_y**2, mean_x * mean_y
     contrast = (2 * (_blur(x * y) - product) + C2) / (_blur(x * x + y * y) - squares + C2)
@@ -82,7 +82,7 @@ def _sums(x: Doubles, y: Doubles) -> Doubles:
 
 
 def _blur(x: Doubles) -> Doubles:
-    """Separable Gaussian filter, valid positions only: (C, H, W) -> (C, H-10, W-10)."""
+    """Separable Gaussian filter at valid positions: (C, H, W) -> (C, H-10, W-10)."""
     taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
     taps /= taps.sum()
     h, w = x.shape[1] - WINDOW + 1, x.shape[2] - WINDOW + 1

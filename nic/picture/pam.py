@@ -1,4 +1,4 @@
-"""PAM, netpbm's format P7: the one with transparency, which Pillow does not have."""
+"""PAM, netpbm's format P7 with transparency, which Pillow does not read or write."""
 
 import logging
 import math
@@ -24,8 +24,10 @@ TYPES = {1: "GRAYSCALE", 2: "GRAYSCALE_ALPHA", 3: "RGB", 4: "RGB_ALPHA"}
 def read(data: bytes, limit: Limit) -> Samples:
     """The first picture of a PAM file: uint8 (H, W, C), C of 1 to 4, alpha last.
 
-    Raises: CorruptError for damage, UsageError for tuples of another type, NicError when it is
-        larger than ``limit``.
+    Samples of more than 8 bits are scaled to 8, with a note.
+
+    Raises: CorruptError for damage, UsageError for tuples of another type, NicError when the
+        picture is larger than ``limit``.
     """
     stop = data.find(END, 0, MAX_HEADER)
     if stop < 0:
@@ -47,14 +49,14 @@ def read(data: bytes, limit: Limit) -> Samples:
 
 
 def write(samples: Samples) -> bytes:
-    """A PAM file of uint8 (H, W) or (H, W, C), C of 1 to 4."""
+    """The bytes of a PAM file of uint8 (H, W) or (H, W, C), C of 1 to 4, alpha last."""
     height, width, depth = samples.reshape(*samples.shape[:2], -1).shape
     head = f"WIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\nMAXVAL 255\nTUPLTYPE {TYPES[depth]}"
     return MAGIC + head.encode() + END + samples.tobytes()
 
 
 def _facts(head: bytes) -> tuple[int, int, int, int]:
-    """Width, height, depth and greatest sample of a header's lines."""
+    """Width, height, depth and maximum of samples, from the lines of a header."""
     found: dict[str, str] = {}
     for line in head.decode("ascii", "replace").splitlines():
         key, _, value = line.strip().partition(" ")

@@ -11,9 +11,12 @@ from nic.types import Pixels
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels, uint8 (H, W, 3) or (H, W) for grey, and what else a file says.
+    """A picture.
 
-    ``alpha`` is uint8 (H, W), 255 opaque; None when all is.
+    Attributes:
+        pixels: uint8 (H, W, 3), or (H, W) for grey.
+        alpha: uint8 (H, W), 0 transparent to 255 opaque; None if all pixels are opaque.
+        metadata: ICC profile, EXIF and XMP.
     """
 
     pixels: Pixels
@@ -22,12 +25,12 @@ class Picture:
 
     @property
     def samples(self) -> Pixels:
-        """uint8 (H, W) or (H, W, 2..4), alpha last."""
+        """Pixels and alpha in one array: uint8 (H, W) or (H, W, 2..4), alpha last."""
         return self.pixels if self.alpha is None else np.dstack([self.pixels, self.alpha])
 
     @classmethod
     def of_samples(cls, samples: Pixels, metadata: Metadata = NOTHING) -> Self:
-        """The picture of samples (H, W) or (H, W, C), C of 1 to 4, alpha last."""
+        """The picture of samples, uint8 (H, W) or (H, W, C) with C of 1 to 4, alpha last."""
         if samples.ndim == 2:
             return cls(samples, None, metadata)
         depth = samples.shape[2]
@@ -36,12 +39,12 @@ class Picture:
 
 
 def simplified(alpha: Pixels | None) -> Pixels | None:
-    """None for an alpha plane that is opaque everywhere."""
+    """The alpha plane; None if it is opaque everywhere."""
     return None if alpha is None or alpha.size == 0 or alpha.min() == 255 else alpha
 
 
 def flattened(picture: Picture) -> Pixels:
-    """Pixels of the picture over white."""
+    """The pixels of the picture blended over white."""
     if picture.alpha is None:
         return picture.pixels
     alpha = picture.alpha if picture.pixels.ndim == 2 else picture.alpha[..., None]

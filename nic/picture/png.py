@@ -1,4 +1,4 @@
-"""Whether a PNG file holds all of its rows: where its data end early, Pillow leaves them zero."""
+"""A check that a PNG file holds all of its rows; Pillow leaves missing rows zero, silently."""
 
 import struct
 import zlib
@@ -10,7 +10,7 @@ import numpy as np
 from nic.errors import CorruptError
 
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # per pixel, by colour type (PNG, section 11.2.2)
-# Interlacing (section 8.2): first column and row of each pass, and the steps between them.
+# Passes of interlacing (section 8.2): first column, first row, and the steps across and down.
 PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2),
           (0, 1, 1, 2))  # fmt: skip
 WHOLE = ((0, 0, 1, 1),)
@@ -18,10 +18,14 @@ PIECE = 1 << 20  # bytes that are decompressed at a time
 
 
 def check_rows(data: bytes, image: Any) -> None:
-    """Raises CorruptError where a PNG, sound by its checksums, has not all of its rows.
+    """Raises CorruptError when rows are missing in a PNG whose checksums hold.
 
-    Args: image: that Pillow has loaded of it. Only where its last row is zero, or may come
-        before the last data, is the file decompressed again, which takes as long as loading it.
+    The check decompresses the file again, which takes as long as loading it. It is skipped when
+    the last row is not zero and the file is not interlaced: then no row is missing.
+
+    Args:
+        data: the file.
+        image: the image that Pillow has loaded from it.
     """
     width, height, depth, colour, interlaced = struct.unpack_from(">IIBB2xB", data, 16)
     if not interlaced and np.asarray(image.crop((0, height - 1, width, height))).any():
@@ -36,7 +40,7 @@ def check_rows(data: bytes, image: Any) -> None:
 
 
 def _inflated_size(data: bytes) -> int:
-    """Bytes of all rows with their filters, as far as they can be decompressed."""
+    """Bytes of the decompressed rows, filter bytes included. Raises CorruptError."""
     inflate, size = zlib.decompressobj(), 0
     for piece in _image_data(data):
         while piece and not inflate.eof:
@@ -49,7 +53,7 @@ def _inflated_size(data: bytes) -> int:
 
 
 def _image_data(data: bytes) -> Iterator[bytes]:
-    """The payloads of all chunks IDAT."""
+    """Yield the payloads of all IDAT chunks."""
     at = 8
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

@@ -1,7 +1,7 @@
 """Picture files to pixels, through Pillow.
 
-What the codec does not hold (more than 8 bits, CMYK, further frames) is converted or left out
-with a note.
+The codec holds 8-bit grey or RGB, and one frame. Deeper samples and CMYK are converted and
+further frames are left out, each with a note.
 """
 
 import io
@@ -30,24 +30,28 @@ log = logging.getLogger("nic")
 
 TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Image.MAX_IMAGE_PIXELS)"
 
-# What Pillow's readers raise for damaged files, beside their own errors.
+# The errors that Pillow's readers raise for damaged files.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           AssertionError, AttributeError, struct.error)  # fmt: skip
-# PGM and PPM: kind, width, height and maximum, separated by white space and comments.
+# Header of PGM and PPM: kind, width, height and maximum, separated by white space and comments.
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
 PNM = re.compile(rb"P([2356])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
 BITS_PER_SAMPLE = 258  # tag of TIFF
-DEEP_PNG = b"\x89PNG\x10"  # signature and bits per sample; Pillow reads 16-bit colour as 8
-DEEP_GREY_ALPHA = DEEP_PNG + b"\4"  # ... and grey with alpha as colour
+# Start of the signature, and bits per sample, of a 16-bit PNG. Pillow reads its colour as 8 bits.
+DEEP_PNG = b"\x89PNG\x10"
+DEEP_GREY_ALPHA = DEEP_PNG + b"\4"  # the same with colour type 4, which Pillow reads as colour
 
 
 def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
-    """Decode a picture file, whatever its format, upright (EXIF applied) and in 8 bits.
+    """Decode a picture file of any format to 8 bits, turned upright.
 
-    Args: keep: which metadata to keep.
-    Returns: grey pictures as grey, and alpha only where it is not opaque everywhere.
-    Raises: CorruptError when it is not a sound picture, UsageError when its samples cannot be
-        coded, NicError when it is larger than ``limit``.
+    Args:
+        data: the file.
+        limit: the most pixels.
+        keep: which metadata to keep.
+    Returns: the picture; grey stays grey, and alpha is None if all pixels are opaque.
+    Raises: CorruptError for a file that is damaged or no picture, UsageError when its samples
+        cannot be coded, NicError when it is larger than ``limit``.
     """
     if not data:
         raise CorruptError("the input is empty")
@@ -59,8 +63,8 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         image = opened(data)
         width, height = image.size
         limit.check(width, height, Work.PICTURE)
-        with _damage(), native_stderr_closed():  # libtiff speaks for itself
-            if image.format == "PNG":  # decoding does not look at checksums
+        with _damage(), native_stderr_closed():  # libtiff prints its own messages
+            if image.format == "PNG":  # loading does not check checksums
                 type(image)(io.BytesIO(data)).verify()
             image.load()
             if image.format == "PNG":
@@ -69,7 +73,7 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
 
 
 def of_image(image: Any, keep: Keep = "all") -> Picture:
-    """The picture of an image that Pillow holds, as ``read`` gives that of a file.
+    """The picture of a Pillow image, converted as ``read`` converts a file.
 
     Raises: UsageError when its samples cannot be coded.
     """
@@ -78,7 +82,7 @@ def of_image(image: Any, keep: Keep = "all") -> Picture:
 
 
 def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
-    """The picture of an image that Pillow has loaded, from these bytes if from a file."""
+    """The picture of an image that Pillow has loaded; ``data`` is its file, or empty."""
     with _damage():
         several = image.format != "MPO" and getattr(image, "is_animated", False)
         found, turn = metadata.of_file(image)
@@ -95,7 +99,7 @@ def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
 
 @contextmanager
 def _damage() -> Iterator[None]:
-    """Make one error of all that Pillow raises for a damaged file."""
+    """Turn any error that Pillow raises for a damaged file into a CorruptError."""
     from PIL.Image import DecompressionBombError
 
     try:
@@ -110,17 +114,19 @@ def _damage() -> Iterator[None]:
 
 @contextmanager
 def _no_warnings() -> Iterator[None]:
-    """Hold Pillow's warnings back, of damage and of size: our errors say it."""
+    """Suppress Pillow's warnings about damage and size; our errors report these."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         yield
 
 
 def opened(data: bytes) -> Any:
-    """The image of a file, opened by Pillow and not loaded.
+    """The image of a file, opened by Pillow but not loaded.
 
-    ``PIL.Image.open`` has a limit of pixels that is one for the whole process. Ours is the
-    caller's, so Pillow's plugins are asked here. Raises: CorruptError.
+    ``PIL.Image.open`` has one limit of pixels for the whole process. Here each caller has its
+    own limit, so this function asks Pillow's plugins itself.
+
+    Raises: CorruptError when no plugin can open the file, or its format is not read.
     """
     with _damage():
         image = _of_plugins(data)
@@ -132,23 +138,23 @@ def opened(data: bytes) -> Any:
 
 
 def _of_plugins(data: bytes) -> Any:
-    """The image that the first plugin makes of a file; None when none takes it."""
+    """The image of a file, opened by the first plugin that accepts it; None if none does."""
     from PIL import Image
 
     tried: set[str] = set()
-    for load in (Image.preinit, Image.init):  # the few of common formats first, then all
+    for load in (Image.preinit, Image.init):  # first plugins of common formats, then all
         load()
         for name in [name for name in Image.ID if name not in tried]:
             tried.add(name)
             factory, accepts = Image.OPEN[name]
-            with suppress(*DAMAGE), native_stderr_closed():  # of another format, or damaged
+            with suppress(*DAMAGE), native_stderr_closed():  # another format, or damage
                 if accepts is None or accepts(data[:16]) is True:
                     return factory(io.BytesIO(data), "")
     return None
 
 
 def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
-    """Pixels of 8 bits, and alpha, of a picture that Pillow has loaded."""
+    """Pixels and alpha, in 8 bits, of an image that Pillow has loaded. Raises UsageError."""
     bits = _bits(image, data)
     if image.mode == "F":
         raise UsageError("the picture has floating-point samples; convert it to 8 bits first")
@@ -157,11 +163,11 @@ def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
     if bits > 8:
         log.warning("note: %d bits per sample are coded as 8", bits)
     key = image.info.get("transparency")
-    if image.mode.startswith("I"):  # Pillow has grey alone in more than 8 bits
+    if image.mode.startswith("I"):  # Pillow has more than 8 bits only for grey without alpha
         values = np.asarray(image)
         alpha = None if key is None else np.where(values == key, 0, 255).astype(np.uint8)
         return _eight_bit(values, (1 << bits) - 1), alpha
-    if bits == 16 and isinstance(key, tuple):  # Pillow has the high bytes of the samples
+    if bits == 16 and isinstance(key, tuple):  # Pillow keeps only the high byte of samples
         image.info["transparency"] = tuple(value >> 8 for value in key)
     grey = image.mode in ("1", "L", "LA", "La") or data[:4] + data[24:26] == DEEP_GREY_ALPHA
     if not image.has_transparency_data:
@@ -186,7 +192,7 @@ def _eight_bit(values: NDArray[np.generic], most: int) -> Pixels:
 
 
 def _turned(plane: Pixels, orientation: int) -> Pixels:
-    """A plane (H, W[, C]) as it is to be seen, given the orientation that EXIF says it has."""
+    """A plane (H, W[, C]) turned upright, given its orientation in EXIF (0 or 1: upright)."""
     if orientation in (3, 4, 7):
         plane = plane[::-1]
     if orientation in (2, 3, 7):

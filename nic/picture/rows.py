@@ -1,7 +1,7 @@
-"""Pictures that are read and written row by row: what is too large to be held whole.
+"""Reading and writing pictures row by row, for pictures that are too large for memory.
 
-Binary PGM and PPM (netpbm's formats P5 and P6) of 8 bits can be had a few rows at a time from
-a pipe; a picture of any other format is decoded whole, and then cut.
+Binary 8-bit PGM and PPM (netpbm's formats P5 and P6) can be read a few rows at a time, even from
+a pipe. A picture of any other format is decoded whole and then cut.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,9 +29,14 @@ PIECE = 1 << 24  # bytes per read
 
 @dataclass(frozen=True)
 class Rows:
-    """A picture; ``read(n)`` gives its next n rows, uint8 (n, W, 3), or (n, W) for grey.
+    """A picture that is read from top to bottom.
 
-    ``alpha`` is uint8 (H, W) or None; pixels where it is zero are for the encoder to choose.
+    Attributes:
+        width, height: pixels.
+        read: ``read(n)`` gives the next n rows, uint8 (n, W, 3), or (n, W) for grey.
+        alpha: uint8 (H, W), or None if all pixels are opaque. An encoder may change the colour
+            of pixels with alpha 0.
+        metadata: ICC profile, EXIF and XMP.
     """
 
     width: int
@@ -42,7 +47,7 @@ class Rows:
 
 
 def of_picture(whole: Picture) -> Rows:
-    """The rows of a picture that is there already."""
+    """The rows of a picture in memory, its hidden pixels filled (``alpha.fill_hidden``)."""
     pixels, at = fill_hidden(whole.pixels, whole.alpha), 0
 
     def read(n: int) -> Pixels:
@@ -54,14 +59,16 @@ def of_picture(whole: Picture) -> Rows:
 
 
 def of_array(pixels: Pixels) -> Rows:
-    """The rows of an opaque picture."""
+    """The rows of an opaque picture, uint8 (H, W, 3) or (H, W)."""
     return of_picture(Picture(pixels))
 
 
 def open_picture(
     source: BinaryIO, strip_pixels: int, limit: Limit = ANY, keep: Keep = "all"
 ) -> Rows:
-    """A picture file of any format, held whole unless it is a PNM above ``strip_pixels``.
+    """Open a picture file of any format; the source need not be seekable.
+
+    It is read whole, unless it is a PGM or PPM of more than ``strip_pixels`` pixels.
 
     Raises: as ``nic.picture.readers.read``.
     """
@@ -70,9 +77,9 @@ def open_picture(
 
 
 def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]:
-    """The rows of a PGM or PPM above ``strip_pixels``, or None and what was read.
+    """The rows of a PGM or PPM of more than ``strip_pixels``, or None; and the bytes read so far.
 
-    The source need not be seekable. ``Rows.read`` raises CorruptError where the file ends.
+    ``Rows.read`` raises CorruptError when the file ends too early.
     """
     start = source.read(2)
     if start not in (b"P5", b"P6"):
@@ -111,7 +118,7 @@ def _read(source: BinaryIO, size: int) -> bytes:
 
 
 def by_picture(parts: Iterable[tuple[Header, T]]) -> Iterator[Iterator[tuple[Header, T]]]:
-    """What belongs to the strips, or to the one record, of each picture in turn."""
+    """Group items that belong to records, each with its header, by picture."""
     number = 0
 
     def of(part: tuple[Header, T]) -> int:
@@ -129,7 +136,10 @@ def write(
     name: str,
     limit: Limit = ANY,
 ) -> None:
-    """Write one picture as format ``name``: PPM and PGM row by row, others need it whole."""
+    """Write one picture as format ``name``: PPM and PGM strip by strip, other formats whole.
+
+    Raises: UsageError for a colour picture as PGM, NicError when it is larger than ``limit``.
+    """
     header, first = next(parts)
     if header.strip is None:
         out.write(writers.write(first, name))
@@ -149,7 +159,7 @@ def write(
 
 
 def joined(strips: list[Picture]) -> Picture:
-    """The picture of its strips, with the metadata of the first; what has no alpha is opaque."""
+    """The picture made of its strips, with the metadata of the first strip."""
     pixels = np.concatenate([strip.pixels for strip in strips])
     if all(strip.alpha is None for strip in strips):
         return Picture(pixels, None, strips[0].metadata)

@@ -1,4 +1,4 @@
-"""A picture in whatever form a caller has it: an array, a Pillow image, a file."""
+"""Pictures in every form that the library accepts: an array, a Pillow image, a file."""
 
 import io
 import os
@@ -32,7 +32,8 @@ def rows_of(
         source: uint8 array (H, W), or (H, W, C) with C of 1 to 4, alpha last; a ``Picture``; a
             Pillow image; the path or the bytes of a picture file.
         strip_pixels, limit, keep: as for ``nic.picture.rows.open_picture``.
-    Raises: UsageError for an array of another kind; as ``nic.picture.readers.read``.
+    Raises: UsageError for an array of another type or shape; else as
+        ``nic.picture.readers.read``.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         yield open_picture(io.BytesIO(source), strip_pixels, limit, keep)

@@ -12,13 +12,15 @@ from nic.types import Pixels
 log = logging.getLogger("nic")
 
 EXTENSIONS = {"pgm": ".ppm"}  # by which imageio chooses a writer
-COLOUR_PGM = "a PGM holds grey pictures alone and this one has colour; write a PPM"
+COLOUR_PGM = "a PGM holds only grey pictures and this one has colour; write a PPM"
 
 
 def write(picture: Picture | Pixels, name: str) -> bytes:
-    """Encode a picture as a file of format ``name`` (a key of FORMATS).
+    """The bytes of a picture file of format ``name``, a key of FORMATS.
 
-    Alpha that it cannot hold is flattened over white, and metadata is left out, with a note.
+    If the format cannot hold alpha, the picture is blended over white; if it cannot hold some
+    metadata, that is left out. A note says so.
+
     Raises: UsageError for a colour picture as PGM.
     """
     import imageio.v3 as iio
@@ -43,7 +45,7 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
 
 
 def note_alpha(picture: Picture, name: str) -> bool:
-    """Say that format ``name`` cannot hold alpha, if there is any; whether there is."""
+    """Log a note if the picture has alpha, which format ``name`` cannot hold; return whether."""
     if picture.alpha is not None:
         log.warning("note: %s cannot hold transparency, which is flattened over white", name)
     return picture.alpha is not None

@@ -1,15 +1,15 @@
-"""Amounts by which rounded latents exceed the codebook. Few do, at hard edges.
+"""The excess: by how much rounded latents exceed the codebook. Few do, at hard edges.
 
-Chunk X is a string of bits, with a part for each channel that has such amounts, in order::
+Chunk X is a string of bits. It has a part for each channel with an excess, in order::
 
-    golomb 0   channels that are skipped since the last part, or since the start
+    golomb 0   how many channels are skipped since the last part, or since the start
     golomb 4   n, how many symbols of the channel are the least or the greatest of the codebook
     3 bits     k
-    golomb k   n times: the amount of each of these symbols, in their order
+    golomb k   n times: the excess of each of these symbols, in their order
 
-``nic.format.bits`` draws the codes; zeros fill the last byte. Where the symbols of a channel are
-not there, or are others, n does not fit, and the part of that channel says nothing. So channels can
-be dropped without a look at this chunk.
+``nic.format.bits`` describes the codes; zeros fill the last byte. A part is ignored when the
+channel is missing, or when n is not the number of its symbols at the ends of the codebook. So
+channels can be dropped without a change to this chunk.
 """
 
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ from nic.errors import CorruptError
 from nic.format.bits import Bits, golomb, to_bytes
 from nic.format.header import MAX_CHANNELS
 
-LIMIT = 1 << 24  # of a rounded latent, either way; from there on float32 skips integers
+LIMIT = 1 << 24  # greatest magnitude of a rounded latent; float32 skips integers above it
 MAX_BEYOND = 2 * LIMIT
-MAX_ZEROS = 26  # of a code: of MAX_BEYOND, in order 0, 25
+MAX_ZEROS = 26  # at the start of a code; MAX_BEYOND in order 0 has 25
 COUNT_ORDER, ORDER_BITS = 4, 3
 
 Ints = NDArray[np.int64]
@@ -31,11 +31,12 @@ Symbols = NDArray[np.int8]
 
 
 def pack(symbols: Symbols, places: Ints, beyond: Ints, codebook: tuple[int, int]) -> bytes:
-    """Chunk X of symbols (C, h, w), b"" without any place.
+    """Chunk X of symbols (C, h, w); b"" if no symbol has an excess.
 
     Args:
-        places: (n,) places among all symbols; each has an end of the codebook there.
-        beyond: (n,) value less symbol at each place, of either sign.
+        places: (n,) flat indices of the symbols with an excess. Each of these symbols is the
+            least or the greatest of the codebook.
+        beyond: (n,) value less symbol, with its sign.
     """
     bits, last = [], -1
     channel, within = np.divmod(places, symbols[0].size)
@@ -51,7 +52,7 @@ def pack(symbols: Symbols, places: Ints, beyond: Ints, codebook: tuple[int, int]
 
 
 def add(symbols: Symbols, chunk: bytes, codebook: tuple[int, int]) -> NDArray[np.int32]:
-    """The values (C, h, w) of symbols (C, h, w). Raises CorruptError."""
+    """The values (C, h, w): symbols (C, h, w) and their excess. Raises CorruptError."""
     values = symbols.astype(np.int32)
     for c, amounts in channels(chunk, symbols[0].size):
         if c < len(symbols) and len(at := _ends(symbols[c], codebook)) == len(amounts):
@@ -61,8 +62,9 @@ def add(symbols: Symbols, chunk: bytes, codebook: tuple[int, int]) -> NDArray[np
 
 
 def channels(chunk: bytes, size: int) -> Iterator[tuple[int, list[int]]]:
-    """Channels in ascending order, each with its amounts, at most ``size`` of them.
+    """Yield each channel with an excess, in ascending order, and its amounts.
 
+    Args: size: symbols per channel.
     Raises: CorruptError.
     """
     bits, channel = Bits(chunk, "chunk X"), -1
@@ -78,11 +80,11 @@ def channels(chunk: bytes, size: int) -> Iterator[tuple[int, list[int]]]:
 
 
 def _length(amounts: Ints, order: int) -> int:
-    """Bits of all of them in a code of this order."""
+    """Bits of all amounts in exponential Golomb codes of this order."""
     return int((2 * np.floor(np.log2((amounts >> order) + 1)) + 1 + order).sum())
 
 
 def _ends(plane: Symbols, codebook: tuple[int, int]) -> Ints:
-    """Where a plane (h, w) has the least or the greatest symbol of the codebook."""
+    """Flat indices of the least and the greatest symbol of the codebook in a plane (h, w)."""
     low, high = codebook
     return np.flatnonzero((plane == low) | (plane == high))

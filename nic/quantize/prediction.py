@@ -1,7 +1,7 @@
-"""Prediction of the DC-like planes from decoded neighbours, integers only.
+"""Prediction of the DC-like planes from decoded neighbours, in integers only.
 
 The predictor is the median edge detector (LOCO-I; JPEG-LS, ITU-T T.87 A.4.2):
-clip(W + N - NW, min(W, N), max(W, N)), cells outside the plane counting as 0.
+clip(W + N - NW, min(W, N), max(W, N)). Cells outside the plane count as 0.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ Planes = NDArray[np.int32]  # (P, h, w)
 
 
 def differences(planes: Planes) -> Planes:
-    """Quantized planes (P, h, w) less their predictions, whatever the codebook."""
+    """Quantized planes (P, h, w) less their predictions; not clipped to a codebook."""
     return planes - _median_edge(planes)
 
 
 def residuals(planes: Planes, codebook: tuple[int, int]) -> NDArray[np.int8]:
     """Symbols (P, h, w) of quantized planes: differences from the prediction.
 
-    A difference outside the codebook is clipped, and the planes that follow are predicted
-    from what the decoder will see: a closed loop, so the error stays where it arose.
+    A difference outside the codebook is clipped. Prediction is a closed loop: it starts from the
+    values that the decoder will have, so a clipping error does not spread to later cells.
     """
     low, high = codebook
     open_loop = differences(planes)
@@ -32,7 +32,7 @@ def residuals(planes: Planes, codebook: tuple[int, int]) -> NDArray[np.int8]:
 
 
 def reconstruct(symbols: NDArray[np.int8] | Planes) -> Planes:
-    """Inverse of ``differences``, and of ``residuals`` where it did not clip: (P, h, w)."""
+    """Inverse of ``differences``, and of ``residuals`` where nothing was clipped: (P, h, w)."""
     _, planes = _scan(symbols.astype(np.int32), lambda value, _: value)
     return planes
 
@@ -48,11 +48,13 @@ def _median_edge(planes: Planes) -> Planes:
 
 
 def _scan(values: Planes, symbol_of: Callable[[Planes, Planes], Planes]) -> tuple[Planes, Planes]:
-    """Visit cells in causal order: (symbols, planes), planes = prediction + symbols.
+    """Visit cells in causal order; return (symbols, planes) with planes = prediction + symbols.
 
-    The cells of an anti-diagonal depend only on the two diagonals before it, so a whole diagonal
-    is one vector operation. Diagonal y + x becomes row y + x + 2 of a skewed array, whose
-    column y + 1 is the cell's row; the margins are the zeros outside the plane.
+    The cells of an anti-diagonal depend only on the two diagonals before it. So a whole diagonal
+    is one vector operation. Cell (y, x) is at row y + x + 2 and column y + 1 of a skewed array;
+    its margins are the zeros outside the plane.
+
+    Args: symbol_of: gives the symbols of some cells from their values and their predictions.
     """
     count, h, w = values.shape
     y, x = np.mgrid[:h, :w]

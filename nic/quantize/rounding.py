@@ -1,7 +1,7 @@
-"""Latents to symbols and back: gain of a quality, rounding, prediction, codebook.
+"""Latents to symbols and back: gain, rounding, prediction, codebook.
 
-Quality is the quantizer's step, per channel; the networks know nothing of it, so latents
-written once can be quantized at any quality.
+Quality decides only the quantizer's step of each channel, not the networks. So the latents of a
+picture can be quantized at any quality.
 """
 
 from dataclasses import replace
@@ -21,11 +21,11 @@ class Quantizer(Protocol):
 
     @property
     def default_quality(self) -> float:
-        """The quality when none is asked for."""
+        """The quality when none is given."""
 
     @property
     def predicted(self) -> tuple[int, ...]:
-        """Channels coded as residuals of their neighbours."""
+        """Channels that are predicted from decoded neighbours."""
 
     @property
     def codebook(self) -> tuple[int, int]:
@@ -33,13 +33,13 @@ class Quantizer(Protocol):
 
     @property
     def has_excess(self) -> bool:
-        """Whether values beyond the codebook are kept; a model trained so has them clipped."""
+        """Whether values beyond the codebook are kept as excess; if not, they are clipped."""
 
     def gain(self, quality: float) -> NDArray[np.float32]:
-        """(C,): what latents are multiplied by before rounding."""
+        """Factors (C,) of latents before rounding."""
 
     def step(self, quality: float) -> NDArray[np.float32]:
-        """(C,): what rounded latents are multiplied by to give latents back."""
+        """Factors (C,) of rounded latents, which give latents back."""
 
 
 def quantize(
@@ -48,13 +48,13 @@ def quantize(
     """Quantize a record of latents: float32 (h, w, C) -> int8 symbols (channels, h, w).
 
     Args:
-        quality: 1..100; by default the one that the record asks for, or the model's own.
-        channels: how many leading channels to keep; by default what the record asks for.
+        quality: 1..100; None for the quality in the record's header, or else the model's default.
+        channels: how many leading channels to keep; None for the number in the record's header.
     Raises: UsageError when an argument is out of range or the latents are not finite.
     """
     if quality is None:
         quality = record.header.quality or model.default_quality
-    quality = round(quality, 2)  # what a packed header holds: the decoder must see the same
+    quality = round(quality, 2)  # as in a packed header: the decoder must use the same quality
     channels = record.header.channels if channels is None else channels
     if not 1 <= quality <= 100:
         raise UsageError(f"quality {quality:g} is not in 1..100")
@@ -74,7 +74,7 @@ def quantize(
 
 
 def _coded(scaled: NDArray[np.float32], model: Quantizer) -> tuple[NDArray[np.int8], bytes]:
-    """Symbols (channels, h, w) of rounded latents (h, w, channels), and chunk X."""
+    """Symbols int8 (channels, h, w) of rounded latents (h, w, channels), and chunk X."""
     low, high = model.codebook
     predicted = _kept(model.predicted, scaled.shape[2])
     inside = np.clip(scaled, low, high)
@@ -86,7 +86,7 @@ def _coded(scaled: NDArray[np.float32], model: Quantizer) -> tuple[NDArray[np.in
         return symbols, b""
     exact = differences(planes)
     symbols[predicted] = np.clip(exact, low, high)
-    inside[..., predicted] = scaled[..., predicted]  # these have an excess of their own
+    inside[..., predicted] = scaled[..., predicted]  # for these the residuals have the excess
     y, x, c = np.nonzero(scaled != inside)
     kept = np.clip(scaled[y, x, c], -excess.LIMIT, excess.LIMIT)
     among, *cells = np.nonzero(exact != symbols[predicted])
@@ -99,9 +99,9 @@ def _coded(scaled: NDArray[np.float32], model: Quantizer) -> tuple[NDArray[np.in
 
 
 def dequantize(record: Record, model: Quantizer) -> Record:
-    """Inverse of ``quantize``: a record of latents, zero in the channels that were dropped.
+    """Inverse of ``quantize``: a record of latents, float32 (h, w, C); dropped channels are zero.
 
-    Raises: CorruptError when chunk X is damaged behind a sound checksum.
+    Raises: CorruptError when chunk X does not decode.
     """
     h, w, latent_channels = record.header.latent_shape
     channels = record.header.channels

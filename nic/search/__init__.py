@@ -1,1 +1,1 @@
-"""Search at encode time: rate targets, and latents for the picture at hand."""
+"""Search while encoding: a quality that meets a target, and better latents for one picture."""

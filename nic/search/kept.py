@@ -1,7 +1,7 @@
-"""What a search reads again and again: the pixels and the latents of one picture.
+"""Pixels and latents of one picture, kept to be read several times by a search.
 
-A small picture is kept in memory, a large one in a temporary file: the latents of a gigapixel
-take 5 GB.
+They are kept in memory for a small picture, and in a temporary file for a large one: the latents
+of a gigapixel take 5 GB.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,18 +15,18 @@ from nic.format.records import Record
 from nic.picture.rows import Rows
 from nic.types import Pixels
 
-IN_MEMORY = 1 << 28  # bytes; what is larger goes to the folder of temporary files
+IN_MEMORY = 1 << 28  # bytes; more goes to a temporary file
 
 
 class Place(NamedTuple):
-    """Where a piece of data begins in the file, and how many bytes it has."""
+    """Offset and size, in bytes, of a piece of data in the file."""
 
     start: int
     size: int
 
 
 class Kept:
-    """Pieces of data, in the order in which they came."""
+    """Pieces of data, in memory or in a temporary file."""
 
     def __init__(self) -> None:
         self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 # closed with this object
@@ -41,7 +41,7 @@ class Kept:
         return place
 
     def get(self, place: Place) -> bytes:
-        """A piece of data again."""
+        """Read a piece of data."""
         self._file.seek(place.start)
         return self._file.read(place.size)
 
@@ -62,7 +62,7 @@ class KeptRecords:
 
 
 class KeptPixels:
-    """The rows of a picture, kept as an encoder reads them, and read again from the start."""
+    """The rows of a picture: kept when they are first read, and then read again."""
 
     def __init__(self, picture: Rows) -> None:
         self.picture = picture
@@ -71,7 +71,7 @@ class KeptPixels:
 
     @property
     def first(self) -> Rows:
-        """The picture for its one reader, from which the rows are kept."""
+        """The picture, for the first reading, which keeps its rows; use it once."""
 
         def read(n: int) -> Pixels:
             rows = np.ascontiguousarray(self.picture.read(n))
@@ -83,7 +83,7 @@ class KeptPixels:
 
     @property
     def again(self) -> Rows:
-        """The picture, once ``first`` has been read to its end."""
+        """The picture from its kept rows; only after ``first`` has been read to the end."""
         left, at = self._pieces(), np.empty(0, np.uint8)
 
         def read(n: int) -> Pixels:
@@ -102,6 +102,6 @@ class KeptPixels:
         return np.empty((0, *self._strips[0][0][1:]), np.uint8)
 
     def _pieces(self) -> Iterator[Pixels]:
-        """Rows from top to bottom, uint8 (n, W[, 3])."""
+        """Yield the kept rows from top to bottom, in arrays uint8 (n, W[, 3])."""
         for shape, place in self._strips:
             yield np.frombuffer(self._kept.get(place), np.uint8).reshape(shape)

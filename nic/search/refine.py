@@ -1,8 +1,8 @@
 """Refining the latents of a picture for one quality, window by window.
 
-What is searched, and how, is in ``nic.models.refiner``; here a picture becomes windows of bounded
-memory. Each window has *context* around its latents: latents that stay as they are, without which
-the synthesis transform would not show what a decoder will.
+``nic.models.refiner`` describes the search in one window. Windows bound the memory. Each window
+has *context* around its latents: latents that are not changed, but that the synthesis transform
+needs to give the pixels that a decoder will give.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,36 +20,45 @@ from nic.quantize.rounding import quantize
 from nic.transform.strips import Span, Strip, analyse, spans, unit
 from nic.types import STRIDE, Floats
 
-SIDE = 96  # latents a side, context not included: a gigabyte of activations and their slopes
-DEAREST = 20.0  # bits: what cannot be coded costs so much; a cost must have a slope to leave it
+SIDE = 96  # latents a side, without context: activations and gradients take a gigabyte
+DEAREST = 20.0  # bits: the cost of symbols that cannot be coded; finite, so that it has a slope
 
 Classes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What latents cost at one quality, in bits."""
+    """The rate-distortion cost of latents at one quality, in bits.
 
-    classes: Classes  # (h, w), of all latents that are coded
-    lengths: Floats  # (K, C, S), of every symbol by class and channel
-    step: Floats  # (C,), what rounded latents are multiplied by
-    tradeoff: float  # of one unit of squared error of a pixel in [0, 1]
+    Attributes:
+        classes: (h, w), the class of every latent.
+        lengths: (K, C, S), code length of every symbol by class and channel, in bits.
+        step: (C,), factors of rounded latents.
+        tradeoff: the bits that one unit of squared error of [0, 1] pixels is worth.
+    """
+
+    classes: Classes
+    lengths: Floats
+    step: Floats
+    tradeoff: float
 
 
 def refined(record: Record, strip: Strip, loader: Loader, steps: int) -> Record:
-    """A record of latents with those that cost least at its quality, near those it has.
+    """A record of latents, changed to cost less at its quality.
 
-    Args: strip: the pixels that the record was made from, with their context.
-    Raises: UsageError where the model's measure cannot be taken: the picture is too small, or
-        the model has no tables.
+    Args:
+        strip: the pixels that the record was made from, with their context.
+        steps: steps of gradient descent.
+    Raises: UsageError when the model has no tables, or the picture is too small for the measure
+        that the model was trained for.
     """
     model = loader.model(record.header)
     if not model.has_prior:
-        raise UsageError(f"model {model.name} has no tables, by which latents are refined")
+        raise UsageError(f"model {model.name} has no tables; latents cannot be refined without")
     transform = loader.transform(model)
     symbols = quantize(record, model)
     quality, channels = symbols.header.quality, symbols.header.channels
-    assert quality is not None  # the quantizer has put one there
+    assert quality is not None  # the quantizer sets it
     classes, lengths = code_lengths(symbols, model.prior)
     costs = Costs(classes, lengths, model.step(quality), model.tradeoff(quality))
     gain = model.gain(quality)
@@ -66,14 +75,15 @@ def refine(
 ) -> Floats:
     """Refine the latents of a strip, or of a whole picture.
 
-    Windows come row by row, and each sees those before it refined.
+    Windows are refined row by row. Each has the refined latents of earlier windows as context.
 
     Args:
-        latents: (h, w, C) in units of the quantizer's step, the strip's context included; as
-            many channels are refined as ``costs`` has lengths for.
-        reach: how many latents away the synthesis transform still sees something.
+        strip: the pixels of the strip, with context.
+        latents: (h, w, C) in units of the quantizer's step, context included.
+        costs: what latents cost. Only the channels that it has code lengths for are refined.
+        reach: how far the synthesis transform sees, in latents.
         run: gives the refined latents of one window; all windows have the same shape.
-    Returns: (h', w, C), those of the strip without its context.
+    Returns: (h', w, C), the latents of the strip without its context.
     """
     h, w, channels = latents.shape
     latents = latents.copy()
@@ -106,10 +116,10 @@ def refine(
 
 
 def windows(h: int, w: int, reach: int) -> Iterator[tuple[Span, Span]]:
-    """Spans of rows and columns, all of one size with their context.
+    """Yield spans of rows and columns; with context all windows have the same size.
 
-    One size, as a network is compiled for each. At the edges of the picture, where there is
-    nothing further to see, the other side's context is larger instead.
+    A network is compiled for each size, so there is only one. At an edge of the picture there is
+    no context on one side, and there is more on the other.
     """
     across = _of_one_size(w, reach)
     for rows in _of_one_size(h, reach):

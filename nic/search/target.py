@@ -1,8 +1,8 @@
-"""Rate targets: the quality that makes a file of a size, or a picture of a PSNR.
+"""Targets: the search for the quality that meets a rate or a PSNR.
 
-Bytes and PSNR grow with quality, but not at every step of it: each quality has its own rounding
-and its own choice of tables. So the search ends at a quality that is right, with neighbours
-that are not or were not tried, and says so when none is.
+Bytes and PSNR grow with quality, but not in every small step, because each quality has its own
+rounding and its own tables. So the search finds a quality that meets the target, and need not
+find the very best one. A note says when no quality meets the target.
 """
 
 import logging
@@ -23,11 +23,12 @@ from nic.settings import Encoding
 
 log = logging.getLogger("nic")
 
-FIRST, LAST = 100, 10000  # hundredths of quality, what a header can hold
+FIRST, LAST = 100, 10000  # in hundredths of quality, the unit of a packed header
 REFINEMENTS = 3
-SAFETY = 0.995  # part of the bytes asked for that is aimed at, as refining varies by as much
-SAFETY_DB = 0.03  # likewise, above the PSNR asked for
-PROBES = 12  # qualities tried at most: each costs an entropy coding, or a synthesis
+# After a refinement the next one aims at this part of the bytes, or so many dB higher, as the
+# result of refining varies by about as much.
+SAFETY, SAFETY_DB = 0.995, 0.03
+PROBES = 12  # the most qualities that are tried; each takes an entropy coding or a synthesis
 
 Kind = Literal["bpp", "size", "psnr"]
 UNITS = {"bpp": "bpp", "size": "bytes", "psnr": "dB"}
@@ -48,23 +49,23 @@ class Codec(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """What is wanted: at most ``value`` bits per pixel or bytes, or at least ``value`` dB."""
+    """A goal: at most ``value`` bits per pixel or bytes, or at least ``value`` dB of PSNR."""
 
     kind: Kind
     value: float
 
     @property
     def is_rate(self) -> bool:
-        """Whether the target is a limit of bytes."""
+        """Whether the target limits bytes; else it is a PSNR."""
         return self.kind != "psnr"
 
     def goal(self, pixels: int) -> float:
-        """Bytes, or dB, for a picture of so many pixels."""
+        """The target in bytes, or in dB, for a picture of ``pixels`` pixels."""
         return self.value * pixels / 8 if self.kind == "bpp" else self.value
 
 
 def target_of(bpp: float | None, size: float | None, psnr: float | None) -> Target | None:
-    """The one target that is given; None without any. Raises UsageError."""
+    """The target that is given; None if none is. Raises UsageError for more than one."""
     wanted: dict[Kind, float | None] = {"bpp": bpp, "size": size, "psnr": psnr}
     given = [Target(kind, value) for kind, value in wanted.items() if value is not None]
     if len(given) > 1:
@@ -76,7 +77,7 @@ def target_of(bpp: float | None, size: float | None, psnr: float | None) -> Targ
 
 @dataclass(frozen=True)
 class Found:
-    """A quality in 1..100 and what was measured there; ``met`` when the target is."""
+    """A quality in 1..100, the bytes or dB measured there, and whether they meet the target."""
 
     quality: float
     measured: float
@@ -88,8 +89,10 @@ def reach(
 ) -> tuple[Iterable[Record], float]:
     """Latents of a picture, and the quality at which they meet a target.
 
-    The picture is analysed once, and once more for each refinement.
-    Raises: NicError when no quality meets a strict target; otherwise a note says so.
+    The analysis runs once, and once more for each refinement. If no quality meets the target, the
+    nearest one is used, with a note.
+
+    Raises: NicError when no quality meets a strict target.
     """
     source = KeptPixels(picture)
     needed = options.refinement or not target.is_rate
@@ -115,15 +118,16 @@ class _Search:
         self._goal = target.goal(picture.width * picture.height)
 
     def plain(self, latents: KeptRecords) -> tuple[KeptRecords, Found]:
-        """The latents as they are, and the quality that they need."""
+        """The latents unchanged, and the quality at which they meet the goal."""
         return latents, self._found(latents, self._goal)
 
     def refined(self, latents: KeptRecords, options: Encoding) -> tuple[KeptRecords, Found]:
-        """Latents refined for the quality that they need, and that quality.
+        """Latents refined for the quality at which they meet the goal, and this quality.
 
-        They are refined for the quality that plain latents need; then again, up to
-        ``REFINEMENTS`` times in all, for what those need for a goal that is corrected by how far
-        from the true one the last refinement came out.
+        They are refined for the quality at which the plain latents meet the goal. Then they have
+        fewer bytes and another PSNR. So the goal is corrected by how far the result is from it,
+        the plain latents give another quality, and the latents are refined again for that, up to
+        ``REFINEMENTS`` times in all.
         """
         goal, aim, tried = self._goal, self._goal, dict[float, tuple[KeptRecords, Found]]()
         for _ in range(REFINEMENTS):
@@ -140,7 +144,8 @@ class _Search:
         if not fitting:
             found = self._found(latents, goal)
             fitting = [(latents, found)] if found.met else list(tried.values())
-        # More is better of bytes that fit and of dB that fall short, less of the others.
+        # If the target is met: the most bytes, or the least dB. If not: the nearest to it, which
+        # is the fewest bytes, or the most dB.
         choose = max if self._is_rate == fitting[0][1].met else min
         return choose(fitting, key=lambda both: both[1].measured)
 
@@ -155,7 +160,7 @@ class _Search:
         return self._psnr(latents, quality)
 
     def _psnr(self, latents: KeptRecords, quality: float) -> float:
-        """PSNR in dB, strip by strip; pixels count where alpha is not zero, if that is anywhere."""
+        """PSNR in dB of the pixels whose alpha is not zero, or of all if none is visible."""
         alpha = self._source.picture.alpha
         seen = alpha is not None and bool(alpha.any())
         symbols = (self._codec.forward(record, Stage.SYMBOLS, quality) for record in latents)
@@ -185,14 +190,16 @@ def shortfall(found: Found, target: Target, pixels: int) -> str:
 
 
 def search(measure: Callable[[float], float], goal: float, is_rate: bool) -> Found:
-    """Find the greatest quality of at most ``goal`` bytes, or the least of at least ``goal`` dB.
+    """Find a high quality with at most ``goal`` bytes, or a low one with at least ``goal`` dB.
 
-    Regula falsi with the Illinois modification (Dowell and Jarratt, BIT 11, 1971) on the hundredths
-    of quality, bytes taken by their logarithm; ``PROBES`` calls of ``measure`` at most.
+    Regula falsi with the Illinois modification (Dowell and Jarratt, BIT 11, 1971), in hundredths
+    of quality and in the logarithm of bytes.
 
     Args:
-        measure: quality in 1..100 -> bytes, or dB; grows with quality, if not strictly.
-    Returns: the best of the qualities tried; the nearest, 1 or 100, when none meets the goal.
+        measure: gives bytes or dB at a quality in 1..100; grows with quality, roughly. It is
+            called at most ``PROBES`` times.
+        goal: bytes if ``is_rate``, else dB.
+    Returns: the best of the qualities tried; the nearest if none meets the goal.
     """
     tried: dict[int, float] = {}
 
@@ -200,7 +207,7 @@ def search(measure: Callable[[float], float], goal: float, is_rate: bool) -> Fou
         tried[at] = measure(at / 100)
         return math.log(tried[at] / goal) if is_rate else tried[at] - goal
 
-    # low is below the goal and high above; equal is below for bytes, and above for dB
+    # low stays below the goal and high above it; on the goal, bytes count as below, dB as above
     def is_high(value: float) -> bool:
         return value > 0 if is_rate else value >= 0
 
@@ -228,7 +235,7 @@ def search(measure: Callable[[float], float], goal: float, is_rate: bool) -> Fou
 
 
 def _best(tried: dict[int, float], goal: float, is_rate: bool) -> Found:
-    """The best of what was tried, or the nearest when none will do."""
+    """The best of the qualities tried, or the nearest if none meets the goal."""
     if is_rate:
         fitting = [at for at, value in tried.items() if value <= goal]
         at = max(fitting, default=FIRST)

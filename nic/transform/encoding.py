@@ -21,11 +21,11 @@ def encode(
 
     Args:
         pixels: uint8 (H, W, 3), or (H, W) for grey.
-        model: name and id of the model behind ``transform``.
-        quality, channels: recorded for the quantizer.
-        name: recorded for the tools that follow.
-    Returns: a record of float32 latents (h, w, C).
-    Raises: UsageError when there are over 2^30 pixels, or a side has over 2^24.
+        model: name and id of the model of ``transform``.
+        quality, channels: recorded in the header, for the quantizer.
+        name: recorded in the header, for the tools that follow.
+    Returns: a record of latents, float32 (h, w, C).
+    Raises: UsageError when the picture has more than 2^30 pixels or a side of more than 2^24.
     """
     height, width = pixels.shape[:2]
     check_size(width, height)
@@ -35,7 +35,7 @@ def encode(
 
 
 def check_size(width: int, height: int) -> None:
-    """Raises UsageError for a picture that no file can hold: empty, or with too long a side."""
+    """Raises UsageError for a picture that no file can hold: empty, or with a side too long."""
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
         raise UsageError(f"pictures of {width}x{height} pixels cannot be coded")
 
@@ -55,7 +55,7 @@ def encode_strip(
     channels: int | None = None,
     name: str | None = None,
 ) -> Record:
-    """``encode`` for rows of a picture of ``height`` rows; None when the strip is all of it."""
+    """``encode`` for a strip of a picture of ``height`` rows; None: the strip is the picture."""
     latents = analyse(strip.pixels, transform, strip.above, strip.below)
     header = Header(
         width=strip.pixels.shape[1],

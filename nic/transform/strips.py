@@ -1,12 +1,12 @@
 """Pictures of any size in bounded memory: the transforms in tiles, the records in strips.
 
-Both transforms see no further than a known number of latents (their *reach*). A tile that is
-given that much context on every side, and cropped again, is what the whole picture would have
-given there, but for the order of float additions.
+Each transform sees only a known number of latents far, its *reach*. So a tile is transformed with
+that much context on every side, and the result is cropped. It is what the transform of the whole
+picture gives there, except for the order of float additions.
 
-A picture above ``nic.settings.STRIP_PIXELS`` becomes several records, one for each strip of
-rows, so that no stage ever holds more than one of them. A strip is coded without
-the others: the entropy coder and the prediction of the DC-like channels start anew.
+A picture of more than ``nic.settings.Settings.strip_pixels`` pixels becomes several records, one
+for each strip of rows, so that a stage need not hold the whole picture. Strips are coded
+independently: the entropy coder and the prediction of the DC-like channels start anew.
 """
 
 from collections import deque
@@ -21,7 +21,7 @@ from nic.format.header import Header
 from nic.format.strips import check_order, end, is_last
 from nic.types import STRIDE, Floats, Pixels
 
-TILE = 1920  # pixels a side, context not included: 2 million pixels, 400 MB of activations
+TILE = 1920  # pixels a side, without context; for 1920x1080 a network needs 400 MB
 
 
 class Transform(Protocol):
@@ -29,7 +29,7 @@ class Transform(Protocol):
 
     @property
     def reach(self) -> tuple[int, int]:
-        """How many latents away analysis and synthesis still see something."""
+        """How far each transform sees, in latents: (analysis, synthesis)."""
 
     def analysis(self, picture: Floats) -> Floats:
         """Picture (H, W, 3) in [0, 1] -> latents (H/8, W/8, C)."""
@@ -39,7 +39,10 @@ class Transform(Protocol):
 
 
 class Span(NamedTuple):
-    """Latents ``first`` to ``last`` (not included), read with those from ``start`` to ``stop``."""
+    """Latents ``first`` to ``last`` of one side, and with context ``start`` to ``stop``.
+
+    Both ends are exclusive.
+    """
 
     first: int
     last: int
@@ -47,12 +50,12 @@ class Span(NamedTuple):
     stop: int
 
     def crop(self, scale: int) -> slice:
-        """Where the span lies in what was read, in units of 1/``scale`` latents."""
+        """Where the span is within its context, in units of 1/``scale`` latents."""
         return slice((self.first - self.start) * scale, (self.last - self.start) * scale)
 
 
 def spans(length: int, step: int, reach: int) -> list[Span]:
-    """Cut ``length`` into equal parts of at most about ``step``, each with ``reach`` around it."""
+    """Cut ``length`` into equal parts of about ``step`` or less, each with ``reach`` context."""
     parts = max(1, round(length / step + 0.3))
     edges = [length * i // parts for i in range(parts + 1)]
     return [
@@ -62,10 +65,10 @@ def spans(length: int, step: int, reach: int) -> list[Span]:
 
 
 def analyse(pixels: Pixels, transform: Transform, above: int = 0, below: int = 0) -> Floats:
-    """Analysis of uint8 (H, W, 3) or (H, W) -> latents (h, w, C), tile by tile.
+    """Analysis transform, tile by tile: uint8 (H, W, 3) or (H, W) -> latents (h, w, C).
 
-    Sides are mirrored to multiples of 8. Latent rows ``above`` and ``below`` are context,
-    present in ``pixels`` and absent from the result.
+    Pixels are mirrored to fill sides up to multiples of 8. The first ``above`` and the last
+    ``below`` rows of latents are context: ``pixels`` includes them, and the result does not.
     """
     height, width = pixels.shape[:2]
     h, w = -(-height // STRIDE), -(-width // STRIDE)
@@ -83,9 +86,10 @@ def analyse(pixels: Pixels, transform: Transform, above: int = 0, below: int = 0
 def synthesise(
     latents: Floats, transform: Transform, grey: bool, above: int = 0, below: int = 0
 ) -> Pixels:
-    """Synthesis of latents (h, w, C) -> uint8 (8h, 8w, 3), or (8h, 8w) when ``grey``.
+    """Synthesis transform, tile by tile: latents (h, w, C) -> uint8 (8h', 8w, 3) or (8h', 8w).
 
-    The first ``above`` and last ``below`` rows of latents are context and give no pixels.
+    The first ``above`` and the last ``below`` rows of latents are context; the other h' rows
+    give pixels. ``grey`` chooses the second shape.
     """
     h, w, _ = latents.shape
     shape = ((h - above - below) * STRIDE, w * STRIDE)
@@ -102,7 +106,7 @@ def synthesise(
 def _tiles(
     h: int, w: int, reach: int, above: int = 0, below: int = 0
 ) -> Iterator[tuple[Span, Span]]:
-    """Spans of rows and columns; ``above`` and ``below`` further rows can be read."""
+    """Yield spans of rows and columns; ``above`` and ``below`` count rows of context beyond h."""
     step = TILE // STRIDE
     for rows in spans(h, step, reach):
         start = max(-above, rows.first - reach)
@@ -112,12 +116,12 @@ def _tiles(
 
 
 def as_rgb(pixels: Pixels) -> Pixels:
-    """uint8 (H, W, 3) as it is, and grey (H, W) with three equal colours."""
+    """uint8 (H, W, 3) of a picture; grey (H, W) is repeated in three channels."""
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def unit(pixels: Pixels) -> Floats:
-    """uint8 (H, W[, 3]) -> (H', W', 3) in [0, 1], mirrored to multiples of 8."""
+    """uint8 (H, W[, 3]) -> float32 (H', W', 3) in [0, 1], mirrored to multiples of 8."""
     height, width = pixels.shape[:2]
     rgb = as_rgb(pixels)
     margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
@@ -134,20 +138,23 @@ def _eight_bit(picture: Floats, grey: bool) -> Pixels:
 
 
 class Strip(NamedTuple):
-    """Rows ``top`` to ``bottom`` (not included) of a picture, with context for the analysis."""
+    """Rows ``top`` to ``bottom`` (exclusive) of a picture, with context for the analysis."""
 
-    pixels: Pixels  # (rows, W[, 3]) with the context
+    pixels: Pixels  # (rows, W[, 3]), context included
     top: int
     bottom: int
-    above: int  # rows of latents
-    below: int
+    above: int  # rows of latents that are context at the top
+    below: int  # and at the bottom
 
 
 def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> Iterator[Strip]:
     """Cut a picture that is read from top to bottom into strips of ``rows`` rows.
 
-    Args: read: gives the next n rows. reach: of the analysis, in latents.
-    Holds one strip and its context at a time.
+    Only one strip and its context are held at a time.
+
+    Args:
+        read: gives the next n rows.
+        reach: the reach of the analysis, in latents.
     """
     context = reach * STRIDE
     held = read(0)
@@ -167,14 +174,14 @@ def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> It
 def assemble(
     records: Iterator[tuple[Header, Floats]], transform: Callable[[Header], Transform]
 ) -> Iterator[tuple[Header, Pixels]]:
-    """Synthesis of the strips of pictures: (header, latents) -> (header, pixels) of each.
+    """Synthesis of strips, of one picture after the other: (header, latents) -> (header, pixels).
 
-    A strip waits until all latents below it that the synthesis sees are there, however low the
-    strips are. Raises CorruptError when strips are missing or do not follow each other.
+    A strip waits until all latents below it that the synthesis sees have come, even from several
+    strips. Raises: CorruptError when a strip is missing or out of order.
     """
     waiting: deque[tuple[Header, Floats]] = deque()
-    above: Floats | None = None  # latents over the first strip that waits
-    last: Header | None = None  # of the strips read so far
+    above: Floats | None = None  # latents above the first strip that waits
+    last: Header | None = None  # of the strip that was read last; None between pictures
     for header, latents in records:
         check_order(header, last)
         last = None if is_last(header) else header
@@ -193,7 +200,7 @@ def assemble(
 
 
 def _rows_below(waiting: Sequence[tuple[Header, Floats]]) -> int:
-    """Rows of latents below the first of some strips."""
+    """Rows of latents of all strips that wait but the first."""
     return sum(len(latents) for _, latents in waiting) - len(waiting[0][1])
 
 

@@ -187,7 +187,7 @@ def test_other_formats_get_the_picture_over_white_with_a_note(caplog, name):
 def test_a_colour_picture_is_no_pgm(png, tmp_path):
     packed = invoke("compress", png, "-o", "-").out
     result = invoke("decompress", "-", "-o", tmp_path / "a.pgm", data=packed)
-    assert_fails(result, 2, "stdin: a PGM holds grey pictures alone")
+    assert_fails(result, 2, "stdin: a PGM holds only grey pictures")
     assert list(tmp_path.glob("*.pgm")) == []
 
 
