@@ -40,6 +40,10 @@ ENVIRONMENT = {
     "KERAS_BACKEND": "The framework on which Keras runs: tensorflow (the default), jax or "
     "torch. Used with --backend keras, or with a GPU as --device.",
 }
+FAILURE = (
+    "A file cannot be read or written, memory is short, a picture has too many pixels, or no "
+    "quality meets the target with --strict."
+)
 COMMON = ("--quiet", "--verbose", "--version", "--help")
 NO_MODEL = ("completion",)  # commands that look for none
 
@@ -219,7 +223,7 @@ def environment(names: list[str]) -> Iterator[str]:
 def exit_status() -> Iterator[str]:
     """The exit codes of nic.errors, in the words of its docstrings."""
     causes = {error.exit_code: error.__doc__ or "" for error in errors.NicError.__subclasses__()}
-    causes |= {0: "Success.", errors.NicError.exit_code: "A failure to read, write or allocate."}
+    causes |= {0: "Success.", errors.NicError.exit_code: FAILURE}
     yield ".Bl -tag -width Ds"
     for code, cause in sorted(causes.items()):
         yield f".It {code}"
