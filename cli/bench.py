@@ -28,10 +28,10 @@ SIDE = re.compile(r"[1-9][0-9]{0,5}")
 def main() -> None:
     """Measure speed and quality on this machine.
 
-    The command speed times the networks, every stage and the programs. The command quality
-    compares bytes and distortion with other codecs. The command compare shows two results side
-    by side. Tables are printed on stdout, as Markdown if stdout is not a terminal. After an
-    interrupt, the finished measurements are printed.
+    The command speed measures the time of the networks, of every stage and of the programs.
+    The command quality compares bytes and distortion with other codecs. The command compare
+    shows two results side by side. Tables are printed on stdout, as Markdown if stdout is not
+    a terminal. After an interrupt, the finished measurements are printed.
 
     \b
     Examples:
@@ -83,22 +83,22 @@ def _outputs(function: F) -> F:
               help="Size of the pictures; may be repeated. Default: 512x512 and 1920x1080.")
 @_models
 @number("-q", "--quality", type=QUALITY, metavar="1..100",
-        help="Quality to code at. Default: 50, set by the model.")
+        help="Quality to code at. Default: 50 for the shipped models.")
 @click.option("--backend", type=click.Choice(["litert", "keras"]),
-              help="Time only this backend. Default: all that are installed.")
+              help="Measure only this backend. Default: all that are installed.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]),
-              help="Time only this device. Default: the CPU, and a GPU if there is one.")
+              help="Measure only this device. Default: the CPU, and a GPU if there is one.")
 @number("--repeats", type=Number(3, 1000), default=7, show_default=True, metavar="N",
         help="Repeat every call N times; slow calls are repeated less often.")
 @click.option("--reference/--no-reference", default=True,
-              help="Time the reference network (dcn) too, or leave it out.")  # fmt: skip
+              help="Measure the reference network (dcn) too, or leave it out.")  # fmt: skip
 @_outputs
 def speed(
     pictures: tuple[Path, ...], sizes: list[tuple[int, int]], models: tuple[str, ...],
     quality: float | None, backend: str | None, device: str | None, repeats: int, reference: bool,
     **outputs: Any,
 ) -> None:
-    """Time the networks, every stage and the programs.
+    """Measure the time of the networks, of every stage and of the programs.
 
     Each PICTURE is cropped, or extended by mirroring, to each size. Without PICTURE, a picture
     with the spectrum of photographs is made. The dcn network has random weights, which take as
@@ -196,9 +196,10 @@ def quality(
 )
 @click.option("-f", "--force", is_flag=True, help="Replace existing files.")
 def compare(before: Path, after: Path, json: str | None, force: bool) -> None:
-    """Show two results of --json side by side.
+    """Show two results that were written with --json side by side.
 
-    Both must come from speed, or both from quality with the same pictures.
+    Both must be results of nic bench speed, or both of nic bench quality with the same
+    pictures.
 
     \b
     Examples:

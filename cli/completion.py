@@ -13,7 +13,7 @@ PROGRAMS = ("encode", "quantize", "entropy", "pack", "decode")
 @command("completion", epilog="See also: nic(1).")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def main(shell: str) -> None:
-    """Print a script with which SHELL completes the options of all nic programs.
+    """Print a script that lets a shell complete the options of all nic programs.
 
     \b
     Examples:

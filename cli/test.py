@@ -17,8 +17,8 @@ def main(files: tuple[str, ...], max_pixels: int | None) -> None:
 
     If all files are intact, nothing is printed; -v prints a line for each file. A damaged file
     is named, with its damaged chunk or channels. The other files are still checked, and the
-    exit code is 3. No network is loaded. A file that was coded with tables of its model needs
-    this model to be installed.
+    exit code is 3. No network is loaded. A file that was coded with tables of a model can be
+    checked only if this model is installed.
 
     \b
     Examples:

@@ -18,7 +18,8 @@ def main(
     """Quantize latents into symbols of the codebook.
 
     Quality sets the step of the quantizer. Latents that are saved once can be quantized at any
-    quality. Without -q, the quality that nic-encode stored is used.
+    quality. Without -q, the quality that nic-encode stored is used. If it stored none, the
+    default is used.
 
     \b
     Examples:

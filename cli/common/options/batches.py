@@ -42,7 +42,7 @@ def inputs(function: F) -> F:
             "-0",
             "--null",
             is_flag=True,
-            help="Names in the list end with NUL bytes, not with line ends.",
+            help="Names in --filelist end with NUL bytes, not with line ends.",
         ),
         click.option(
             "--filelist",
@@ -54,8 +54,8 @@ def inputs(function: F) -> F:
             "-r",
             "--recursive",
             is_flag=True,
-            help="Take all files with a known extension in directories and below. With "
-            "--output-dir, the sub-directories are made there too.",
+            help="Take all files with a known extension in directories and their "
+            "sub-directories. With --output-dir, the same sub-directories are made there.",
         ),
     ):
         function = declare(function)

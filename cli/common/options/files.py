@@ -72,8 +72,8 @@ def tolerate(function: F) -> F:
     return click.option(
         "--tolerate",
         is_flag=True,
-        help="Decode the intact part of damaged files; lost channels are zero. A loss gives exit "
-        "code 6.",
+        help="Decode the intact part of damaged files; lost channels are zero. If anything is "
+        "lost, the exit code is 6.",
     )(function)
 
 

@@ -70,8 +70,8 @@ def threads(function: F) -> F:
         default=1,
         show_default=True,
         metavar="N",
-        help="Use N threads in the entropy coder; 0 means one per processor. The output is the "
-        "same.",
+        help="Use N threads in the entropy coder; 0 means one per processor. The output does "
+        "not depend on N.",
         callback=zero_for_all,
     )(function)
 

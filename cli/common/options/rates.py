@@ -19,14 +19,14 @@ def rate(function: F) -> F:
         "--channels",
         type=CHANNELS,
         metavar="N",
-        help="Keep only the first N latent channels. The models are trained for 16, 32 and 64.",
+        help="Keep only the first N latent channels. The models are trained for N = 16, 32 and 64.",
     )(function)
     return number(
         "-q",
         "--quality",
         type=QUALITY,
         metavar="1..100",
-        help="Quality; fractions are allowed. Default: 50, set by the model.",
+        help="Quality; fractions are allowed. Default: 50 for the shipped models.",
     )(function)
 
 
