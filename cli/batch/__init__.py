@@ -1,1 +1,1 @@
-"""Many files: which they are, where the work is done, what became of it."""
+"""Work on many files: finding them, doing the work in some processes, and its outcome."""

@@ -1,8 +1,8 @@
-"""The same jobs on a Dask cluster, whose workers share the file system with this process.
+"""Jobs on a Dask cluster whose workers share the file system with this process.
 
-Dask runs a task again when its worker is lost, also one that had written its file and did not
-live to say so. So here an output that is there already is a job that is done; what existed
-before is refused before anything is submitted, and sources are removed by this process.
+Dask runs a task again when its worker is lost, even if the worker had already written the file.
+So a worker takes an existing output for a finished job. Outputs that existed before are refused
+here, before anything is submitted, and it is this process that removes the sources.
 """
 
 import logging
@@ -17,7 +17,7 @@ from nic.cli.common.command import about, exit_code, message
 from nic.cli.common.files import refuse, remove_stale
 from nic.errors import NicError, UsageError
 
-ONE_AT_A_TIME = threading.Lock()  # a worker may have threads; the networks are for one
+ONE_AT_A_TIME = threading.Lock()  # a worker may run threads; a network may run in only one
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,10 @@ class _Again:
 
 
 def in_cluster(jobs: list[Job], task: Task, force: bool, address: str) -> Outcomes:
-    """The number and outcome of every job, as they come.
+    """Yield the number and the outcome of every job, in the order in which they finish.
 
-    Raises: UsageError without Dask or a usable address, NicError when no scheduler answers.
+    Raises: UsageError when Dask is not installed or the address is wrong, NicError when no
+        scheduler answers.
     """
     try:
         from distributed import Client, as_completed
@@ -49,10 +50,10 @@ def in_cluster(jobs: list[Job], task: Task, force: bool, address: str) -> Outcom
         raise UsageError("Dask is not installed: pip install 'nic-codec[dask]'") from error
     if address.partition("://")[0] not in ("tcp", "tls", address):
         raise UsageError(f"{address}: the scheduler's address is tcp://HOST:PORT")
-    for name in ("distributed", "distributed.client"):  # failures have lines of their own
+    for name in ("distributed", "distributed.client"):  # failures are reported by our own lines
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        client = Client(address)  # the time to wait for it is part of Dask's configuration
+        client = Client(address)  # Dask's configuration says how long to wait
     except (OSError, ValueError) as error:
         raise NicError(f"{address}: no Dask scheduler answers: {error}") from error
     again = _Again(task, force)
@@ -85,7 +86,7 @@ def _refused(job: Job, force: bool) -> Outcome | None:
 
 
 def _outcome(future: Any, source: str) -> Outcome:
-    """What came back; whatever went wrong on the way is the failure of this picture."""
+    """The outcome that a worker returned; any error on the way is a failure of this job."""
     if future.status == "finished":
         outcome: Outcome = future.result()
         return outcome

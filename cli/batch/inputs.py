@@ -1,4 +1,4 @@
-"""Inputs: which files a call is about, and what each of them becomes."""
+"""Inputs: the files that a call names, and the output of each."""
 
 import errno
 import logging
@@ -14,8 +14,8 @@ from nic.picture.formats import ALIASES, FORMATS
 
 log = logging.getLogger("nic")
 
-# What --recursive takes for a picture; no GIF, of which the first frame alone would be coded, and
-# no NumPy array, which is written and not read.
+# The extensions that --recursive takes for pictures. GIF is not one, because only its first frame
+# would be coded. NumPy arrays are written but not read.
 PICTURES = frozenset(
     (*FORMATS, *ALIASES, "jpe", "jfif", "dib", "pbm", "jp2", "j2k", "avif", "tga")
 ) - {"npy"}
@@ -24,7 +24,13 @@ STREAMS = frozenset(("nic",))
 
 @dataclass(frozen=True)
 class Job:
-    """One file and its output, None for stdout; or why there is nothing to do but to say so."""
+    """One file and its output.
+
+    Attributes:
+        source: the input; ``-`` for stdin.
+        target: the output; None for stdout.
+        error: why the input cannot be handled; the job only reports it.
+    """
 
     source: str
     target: str | None = None
@@ -33,11 +39,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The operands and options that say which files are meant, as the user gave them.
+    """The operands and options that name the files, as the user gave them.
 
-    Args:
-        files: operands; ``-`` is stdin, which no operand and no list means too.
-        extensions: of the files to take from folders, in lower case.
+    Attributes:
+        files: operands; ``-`` is stdin. Without operands and list, stdin is read too.
+        extensions: extensions of the files to take from folders, in lower case.
         suffix: extension of the outputs.
     """
 
@@ -52,9 +58,10 @@ class Inputs:
     skip_existing: bool = False
 
     def jobs(self) -> list[Job]:
-        """What is to be done, in the order of the operands, folders sorted.
+        """The jobs, in the order of the operands; the files of a folder are sorted.
 
-        Raises: UsageError when the outputs cannot be told apart, OSError for the list of files.
+        Raises: UsageError when the options contradict each other or two inputs have the same
+            output, OSError when the list of files cannot be read.
         """
         listed = None if self.filelist is None else list(_listed(self.filelist, self.null))
         operands = [*self.files, *(listed or ())]
@@ -88,7 +95,7 @@ class Inputs:
             log.warning("note: %s: no files with a known extension", folder)
 
     def _target(self, source: str, inside: str) -> str | None:
-        """The output of a file, ``inside`` being its path in the output folder."""
+        """The output of a file; ``inside`` is its path within the output folder."""
         if source == "-":
             return None
         base = Path(source) if self.output_dir is None else Path(self.output_dir, inside)
@@ -96,7 +103,7 @@ class Inputs:
 
 
 def without_existing(jobs: list[Job]) -> list[Job]:
-    """The jobs whose output is not there yet."""
+    """The jobs whose output does not exist yet."""
     left = [job for job in jobs if job.target in (None, "-") or not os.path.isfile(job.target)]
     if len(left) < len(jobs):
         log.info("skipped %d of %d: their outputs exist", len(jobs) - len(left), len(jobs))
@@ -104,15 +111,16 @@ def without_existing(jobs: list[Job]) -> list[Job]:
 
 
 def absolute(job: Job) -> Job:
-    """The same job for a process with another working folder."""
+    """The job with absolute paths, for a process with another working folder."""
     target = None if job.target is None else os.path.abspath(job.target)
     return replace(job, source=os.path.abspath(job.source), target=target)
 
 
 def _walk(folder: str, extensions: frozenset[str]) -> Iterator[tuple[str, NicError | None]]:
-    """Files with these extensions, sorted, and folders that cannot be read.
+    """Yield the files with these extensions, sorted, and the folders that cannot be read.
 
-    Links to folders are not followed, pipes and devices not taken; a link that leads nowhere is.
+    Links to folders are not followed. Pipes and devices are left out. A broken link is yielded,
+    so that it is reported.
     """
     failed: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=failed.append):
@@ -127,7 +135,9 @@ def _walk(folder: str, extensions: frozenset[str]) -> Iterator[tuple[str, NicErr
 
 
 def _listed(path: str, null: bool) -> Iterator[str]:
-    """Names from a file, one a line or ended by NUL bytes; ``-`` in it is a file of that name.
+    """Yield names from a file, one per line or each ended by a NUL byte.
+
+    The name ``-`` in it means a file of that name, not stdin.
 
     Raises: UsageError for NUL bytes within lines.
     """

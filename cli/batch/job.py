@@ -1,4 +1,4 @@
-"""One job done in this process: what it is told, and what became of it, for another one too."""
+"""One job: how it is done, and its outcome as another process can receive it."""
 
 import logging
 from collections.abc import Callable, Generator, Iterator
@@ -12,30 +12,36 @@ from nic.cli.common.command import EXPECTED, about, exit_code, message, said
 
 log = logging.getLogger("nic")
 
-Act = Callable[[str, str | None], None]  # from a source to a target
+Act = Callable[[str, str | None], None]  # makes a target from a source
 
 
 class Outcome(NamedTuple):
-    """What became of a job: its exit code, and lines for stderr without the program's name."""
+    """The outcome of a job: its exit code, and lines for stderr without the program's name."""
 
     code: int
     notes: tuple[str, ...] = ()
     failure: str | None = None
 
 
-Outcomes = Generator[tuple[int, Outcome], None, None]  # the number of a job, as it ends
+Outcomes = Generator[tuple[int, Outcome], None, None]  # (number of the job, its outcome)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is told at its start; picklable."""
+    """The work that is done for each job; picklable, so that a worker can receive it.
+
+    Attributes:
+        act: does the work on one file.
+        make_folders: make the folders of outputs.
+        level: the level of log messages that are collected.
+    """
 
     act: Act
     make_folders: bool = False
     level: int = logging.WARNING
 
     def __call__(self, job: Job) -> Outcome:
-        """Do one job; every expected failure is an outcome."""
+        """Do one job; return its outcome, also for an expected failure."""
         with _notes(self.level) as notes:
             try:
                 with about(job.source):
@@ -45,7 +51,7 @@ class Task:
         return Outcome(0, tuple(notes))
 
     def do(self, job: Job) -> None:
-        """Do one job in this process; failures are raised."""
+        """Do one job. Raises its failures."""
         if job.error is not None:
             raise job.error
         if self.make_folders and job.target is not None:
@@ -64,7 +70,7 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def _notes(level: int) -> Iterator[list[str]]:
-    """The library's notes, collected instead of printed."""
+    """Collect the library's notes in a list instead of printing them."""
     before, lines = (log.handlers[:], log.level), list[str]()
     log.handlers[:] = [_Collector(lines)]
     log.setLevel(level)

@@ -1,4 +1,4 @@
-"""The work on one picture: what every process of a batch does, given where from and where to."""
+"""The work on one file, in whichever process it is done: compress or decompress it."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ from nic.settings import Decoding, Encoding, Settings
 
 @dataclass(frozen=True)
 class Compress:
-    """How picture files are compressed; picklable, so that a worker is told once."""
+    """How picture files are compressed; picklable, so that a worker can receive it.
+
+    ``force`` replaces an existing output; ``keep`` False removes the input after success.
+    """
 
     settings: Settings
     encoding: Encoding
@@ -21,7 +24,10 @@ class Compress:
 
 @dataclass(frozen=True)
 class Decompress:
-    """How files are decompressed; ``picture_format`` None is by the name of the output."""
+    """How files are decompressed; see ``Compress``.
+
+    ``picture_format`` None means the format by the extension of the output.
+    """
 
     settings: Settings
     decoding: Decoding
@@ -37,7 +43,7 @@ def compress(source: str, target: str | None, how: Compress) -> None:
     from nic.picture.rows import open_picture
 
     run = shared(how.settings)
-    _refuse(source, target, how.force)  # before the work, which is for nothing then
+    _refuse(source, target, how.force)  # before the work, which would be in vain
     with reading(source) as file:
         keep = how.encoding.metadata
         picture = open_picture(file, run.settings.strip_pixels, run.limit, keep)
@@ -48,7 +54,7 @@ def compress(source: str, target: str | None, how: Compress) -> None:
 
 
 def decompress(source: str, target: str | None, how: Decompress) -> None:
-    """Decompress one file; a target of None is stdout, which takes any number of pictures."""
+    """Decompress one file. A target of None is stdout, which may get several pictures."""
     from nic.codec import shared
     from nic.format.salvage import Report
     from nic.picture import formats, rows
@@ -67,7 +73,7 @@ def decompress(source: str, target: str | None, how: Decompress) -> None:
 
 
 def _refuse(source: str, target: str | None, force: bool) -> None:
-    """``refuse``, without the advice of -f where that would be the end of the source."""
+    """Like ``refuse``, but without the advice to use -f if that would replace the source."""
     same = target is not None and os.path.normpath(target) == os.path.normpath(source)
     if same and not force and os.path.isfile(source):
         raise UsageError("the output would have the same name; use -o or --output-dir")
@@ -75,7 +81,7 @@ def _refuse(source: str, target: str | None, force: bool) -> None:
 
 
 def keep_or_remove(source: str, target: str | None, keep: bool) -> None:
-    """Remove the source after success when --rm was given and both are files."""
+    """Remove the source after success, if ``keep`` is False and both are files."""
     if keep or source == "-" or target is None or target == "-":
         return
     if not Path(target).samefile(source):  # -f may have replaced the source itself

@@ -1,14 +1,14 @@
-"""Doing many jobs in worker processes that outlive each other's death.
+"""A pool of worker processes; the death of one costs only the job that it had.
 
-Workers are spawned, never forked: a network's threads do not survive a fork. Each loads its
-networks once, gets one job at a time, and answers with what is to be printed. A worker that
-dies costs the job that it had; another one takes its place.
+Workers are spawned, never forked: a network's threads do not survive a fork. Each worker loads its
+networks once, gets one job at a time, and answers with its outcome. A new worker takes the place
+of a dead one.
 
-Pebble's ProcessPool (5.2.3) was tried in place of this one. It fails all jobs that are left
-(BrokenProcessPool) when a worker dies while no job is marked as running: at its start, or between
-two short jobs. It did so in each of three runs of 1500 short jobs in which a worker was killed
-some three times a second; this pool lost only the jobs of killed workers, 67 after 68 kills.
-There, too, a worker that is stopped while it starts prints a traceback.
+Pebble's ProcessPool (5.2.3) was tried instead. When a worker dies while no job is marked as
+running, at its start or between two short jobs, it fails all jobs that are left
+(BrokenProcessPool). That happened in each of three runs of 1500 short jobs, in which a worker was
+killed about three times a second. This pool lost only the jobs of killed workers: 67 in 68 kills.
+Moreover, a worker of Pebble's that is stopped while it starts prints a traceback.
 """
 
 import multiprocessing
@@ -27,11 +27,14 @@ from nic.cli.common.files import remove_stale
 from nic.cli.common.interrupts import remove_unfinished, stop_on_sigterm
 from nic.errors import NicError
 
-PATIENCE = 2.0  # seconds that workers have to clean up after themselves
+PATIENCE = 2.0  # seconds that workers have to clean up when they are stopped
 
 
 def in_workers(jobs: list[Job], task: Task, workers: int) -> Outcomes:
-    """The number and outcome of every job, as they come; an interrupt leaves no worker behind."""
+    """Yield the number and the outcome of every job, in the order in which they finish.
+
+    An interrupt leaves no worker behind.
+    """
     waiting = list(enumerate(jobs))[::-1]
     pool: list[_Worker] = []
     try:
@@ -69,7 +72,7 @@ class _Worker:
         return self.job is not None
 
     def give(self, number: int, job: Job) -> None:
-        """Send a job; where the worker is dead, ``take`` will find that out."""
+        """Send a job; if the worker is dead, ``take`` will notice."""
         assert self.connection is not None
         self.job = number, job
         with _held_signals():
@@ -79,7 +82,10 @@ class _Worker:
                 return
 
     def take(self) -> tuple[int, Outcome]:
-        """What the worker answered, or that it died; call when there is something."""
+        """The number of the job and its outcome, once the connection is ready to read.
+
+        If the worker died, the outcome is a failure.
+        """
         assert self.connection is not None
         assert self.job is not None
         (number, job), self.job = self.job, None
@@ -102,7 +108,7 @@ def _cause(code: int | None) -> str:
 
 
 def _stop(pool: list[_Worker]) -> None:
-    """End all workers: idle ones leave by themselves, others get seconds to clean up."""
+    """End all workers: idle ones end by themselves, busy ones get ``PATIENCE`` to clean up."""
     for worker in pool:
         if worker.connection is not None:
             worker.connection.close()
@@ -119,21 +125,22 @@ def _stop(pool: list[_Worker]) -> None:
 
 
 def _clean(job: Job) -> None:
-    """Remove what a dead worker left of its output."""
+    """Remove the temporary output of a dead worker."""
     if job.target is not None:
         remove_stale([job.target])
 
 
 @contextmanager
 def _held_signals() -> Iterator[None]:
-    """Let no interrupt through, nor to a process that starts here; a dead worker is an OSError.
+    """Hold SIGINT back in this process and in a process that starts here, and ignore SIGPIPE.
 
-    Ctrl-C goes to all processes of a terminal, but it is for the first one to stop the others.
+    Ctrl-C goes to all processes of a terminal, but the first one has to stop the others. With
+    SIGPIPE ignored, sending to a dead worker is an OSError.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # which would unblock the interrupt
+    resource_tracker.ensure_running()  # its start would unblock the signal, so it starts before
     pipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -144,7 +151,7 @@ def _held_signals() -> Iterator[None]:
 
 
 def _serve(connection: Connection, task: Task) -> None:
-    """A worker's life: jobs in, outcomes out, until the other side is gone."""
+    """The main loop of a worker: receive a job, send its outcome, until the connection ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop_on_sigterm()
     try:

@@ -1,4 +1,4 @@
-"""Many files in, many files out: progress, order, and failures that stop nothing else."""
+"""Batches: many files, with progress and ordered messages; a failure stops no other file."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -25,16 +25,19 @@ How = TypeVar("How", Compress, Decompress)
 
 @dataclass(frozen=True)
 class Batch(Generic[How]):
-    """What to do with many files, and where: here, in worker processes, or in a cluster."""
+    """The work on many files, and where it is done: here, in worker processes, or in a cluster."""
 
     inputs: Inputs
-    convert: Callable[..., None]  # source, target or None for stdout, how
+    convert: Callable[..., None]  # (source, target or None for stdout, how)
     how: How
     workers: int = 1
     scheduler: str | None = None
 
     def run(self) -> None:
-        """Do everything; exit with the gravest failure. Raises UsageError before any work."""
+        """Do all jobs and exit with the code of the most severe failure.
+
+        Raises: UsageError before any work.
+        """
         if self.inputs.skip_existing and self.how.force:
             raise UsageError("--skip-existing keeps what -f replaces; give one of them")
         jobs = self.inputs.jobs()
@@ -81,7 +84,7 @@ class Batch(Generic[How]):
             return _report(outcomes, advance)
 
     def _removing(self, jobs: list[Job], outcomes: Outcomes) -> Outcomes:
-        """The outcomes, the sources of those that succeeded removed if that was asked for."""
+        """Yield the outcomes; remove the sources of successful jobs if ``how`` says so."""
         with closing(outcomes):
             for number, outcome in outcomes:
                 if outcome.code == 0:
@@ -90,7 +93,10 @@ class Batch(Generic[How]):
 
 
 def _report(outcomes: Outcomes, advance: Advance) -> int:
-    """Print outcomes in the order of the jobs, as soon as that allows; the gravest exit code."""
+    """Print outcomes in the order of the jobs, each as early as possible.
+
+    Returns: the exit code of the most severe failure, 0 without any.
+    """
     program = program_name(click.get_current_context())
     held: dict[int, Outcome] = {}
     worst = following = 0
@@ -113,7 +119,7 @@ def _print(outcome: Outcome, program: str) -> None:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Advance]:
-    """A bar on stderr when that is a terminal and there is more than one file."""
+    """Show a progress bar on stderr, if it is a terminal and there is more than one file."""
     if total < 2 or not sys.stderr.isatty():
         yield lambda: None
         return

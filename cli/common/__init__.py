@@ -1,1 +1,1 @@
-"""What all programs share: start and failure, files, options."""
+"""Code that all programs share: start and failure, files, options."""

@@ -1,4 +1,4 @@
-"""Writing NumPy arrays: what nic extract and nic latents have in common."""
+"""Writing NumPy arrays, for nic extract and nic latents."""
 
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -10,9 +10,10 @@ from nic.format.channels import npy
 
 
 def array_writer(out: BinaryIO, output: str | None) -> Callable[[NDArray[Any]], None]:
-    """What writes one .npy array after the other; a file with a name takes one.
+    """A function that writes one .npy array after the other to ``out``.
 
-    Raises: UsageError at the second array for a name: np.load would not show it.
+    It raises UsageError for a second array if ``output`` names a file: np.load reads only the
+    first array of a file.
     """
     done = 0
 

@@ -1,4 +1,4 @@
-"""What all programs share: how they start, fail and log."""
+"""How all programs start, fail and log."""
 
 import errno
 import logging
@@ -19,16 +19,16 @@ from nic.errors import NicError, PartialError
 
 log = logging.getLogger("nic")
 
-EXPECTED = (NicError, OSError, MemoryError)  # failures that are not ours to repair
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # failures of an output, never of an input
-EMPTY = "''"  # how messages call a file without a name
-NOTE = "note: "  # how the library's messages begin that are about an input
+EXPECTED = (NicError, OSError, MemoryError)  # failures that no change of our code would mend
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a full disk: only an output fails so
+EMPTY = "''"  # an empty file name in messages
+NOTE = "note: "  # the start of the library's messages about an input
 
-_subject: ContextVar[str] = ContextVar("subject", default="")  # the input that is worked on
+_subject: ContextVar[str] = ContextVar("subject", default="")  # the current input
 
 
 class Misuse(click.UsageError):
-    """A command line that makes no sense, told in one line, without the usage."""
+    """A wrong command line, reported in one line, without click's lines about usage."""
 
     def show(self, file: Any = None) -> None:
         """Print the line; see ``click.UsageError.show``."""
@@ -38,7 +38,7 @@ class Misuse(click.UsageError):
 
 @contextmanager
 def in_one_line() -> Iterator[None]:
-    """Make a ``Misuse`` of click's errors, but for "no arguments", which shows the help."""
+    """Turn click's usage errors into ``Misuse``, except "no arguments", which shows the help."""
     try:
         yield
     except (Misuse, click.exceptions.NoArgsIsHelpError):
@@ -48,7 +48,7 @@ def in_one_line() -> Iterator[None]:
 
 
 class Program(click.Command):
-    """A click command whose help, too, may meet a full disk."""
+    """A click command that also reports a failure to print its help, such as a full disk."""
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         """Parse the command line; see ``click.Command.make_context``."""
@@ -59,7 +59,7 @@ class Program(click.Command):
         """Parse and run; see ``click.Command.main``."""
         try:
             return super().main(*args, **settings)
-        except OSError as error:  # of parsing, which prints help and version
+        except OSError as error:  # click prints help and version while it parses
             name = settings.get("prog_name") or Path(sys.argv[0]).name
             click.echo(f"{name}: {message(error)}", err=True)
             _drop_pending_output()
@@ -67,11 +67,11 @@ class Program(click.Command):
 
 
 class Command(Program):
-    """A click command that turns every expected failure into one line and an exit code."""
+    """A click command that reports every expected failure by one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; see ``click.Command.invoke``."""
-        if hasattr(signal, "SIGPIPE"):  # die quietly when the reader goes, as cat does
+        if hasattr(signal, "SIGPIPE"):  # die quietly when the reader of a pipe ends, as cat does
             signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         stop_on_sigterm()
         try:
@@ -88,7 +88,7 @@ class Command(Program):
 
 
 def _drop_pending_output() -> None:
-    """After a full disk: Python writes stdout once more at its exit, and would complain again."""
+    """Drop what stdout still buffers: after a full disk Python would complain again at its exit."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -97,17 +97,17 @@ def _drop_pending_output() -> None:
 
 
 def program_name(ctx: click.Context) -> str:
-    """``nic-compress`` for ``nic compress`` too."""
+    """The program's name in messages: ``nic-compress``, also for ``nic compress``."""
     return ctx.command_path.replace(" ", "-")
 
 
 def fail(ctx: click.Context, error: BaseException) -> None:
-    """Print an error as the program's one line on stderr."""
+    """Print an error on stderr, as one line that begins with the program's name."""
     click.echo(f"{program_name(ctx)}: {message(error)}", err=True)
 
 
 def message(error: BaseException) -> str:
-    """One line that names what failed and why."""
+    """An error as one line that says what failed and why."""
     if isinstance(error, OSError) and error.strerror:
         if error.filename is None:
             return error.strerror
@@ -123,13 +123,13 @@ def exit_code(error: BaseException) -> int:
 
 
 def gravity(code: int) -> float:
-    """Order of exit codes: a picture decoded in part is less grave than one that is not there."""
+    """A sort key of exit codes by severity: "decoded in part" is less severe than any failure."""
     return 0.5 if code == PartialError.exit_code else code
 
 
 @contextmanager
 def about(path: str) -> Iterator[None]:
-    """Put the name of the input in front of what is noted of it, and of what goes wrong."""
+    """Put the name of an input in front of the notes and errors that occur in this block."""
     name = name_of(path)
     before = _subject.set(name)
     try:
@@ -146,7 +146,7 @@ def about(path: str) -> Iterator[None]:
 
 
 def said(record: logging.LogRecord) -> str:
-    """What the library says, its notes with the name of the input that they are about."""
+    """The text of a log record; a note gets the name of the current input."""
     text, name = record.getMessage(), _subject.get()
     if name and text.startswith(NOTE):
         return f"{NOTE}{name}: {text.removeprefix(NOTE)}"
@@ -154,7 +154,7 @@ def said(record: logging.LogRecord) -> str:
 
 
 def attempt(path: str, act: Callable[[], None]) -> int:
-    """Do something with an input; the exit code. A failure is printed and stops nothing else."""
+    """Call ``act`` for an input; return the exit code. An expected failure is only printed."""
     try:
         with about(path):
             act()
@@ -166,7 +166,7 @@ def attempt(path: str, act: Callable[[], None]) -> int:
 
 
 def name_of(path: str) -> str:
-    """How messages call an input."""
+    """The name of an input in messages."""
     return "stdin" if path == "-" else path or EMPTY
 
 
@@ -176,16 +176,19 @@ class _Formatter(logging.Formatter):
 
 
 def set_verbosity(quiet: bool, verbose: bool) -> None:
-    """Send the library's notes to stderr: warnings by default, none, or all."""
+    """Send the library's log to stderr: by default warnings, with ``verbose`` more.
+
+    ``quiet`` sends only errors.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter())
     log.handlers[:] = [handler]
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # our own error follows
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # our errors say the same
     log.setLevel(logging.ERROR if quiet else logging.INFO if verbose else logging.WARNING)
 
 
 def command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click.Command]:
-    """Declare a program: the shared behaviour, ``--quiet``, ``-v`` and ``--version``."""
+    """Declare a program, with the shared behaviour and ``--quiet``, ``-v`` and ``--version``."""
 
     def declare(function: Callable[..., None]) -> click.Command:
         def body(*args: Any, quiet: bool, verbose: bool, **kwargs: Any) -> None:
@@ -193,7 +196,7 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., None]], click
             function(*args, **kwargs)
 
         body.__doc__ = function.__doc__
-        # Parameters declared by decorators below this one are kept on the function.
+        # click's decorators below this one have put their parameters on the function.
         body.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         for decorator in (
             click.version_option(__version__, message="%(prog)s %(version)s"),

@@ -1,4 +1,4 @@
-"""Where programs read and write: files by name, ``-`` for stdin and stdout."""
+"""Inputs and outputs of programs: files by name, and ``-`` for stdin and stdout."""
 
 import os
 import re
@@ -16,10 +16,10 @@ from nic.format.records import Record, read_records
 
 try:
     import fcntl
-except ImportError:  # Windows, where a file that is open cannot be removed anyway
+except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
 
-TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # what _create names files
+TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # names that _create gives
 
 
 @contextmanager
@@ -34,17 +34,17 @@ def reading(path: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def skimming(path: str) -> Iterator[BinaryIO]:
-    """Like ``reading``, but of an input that can seek nothing is read ahead."""
+    """Like ``reading``, but without buffering of an input that can seek."""
     with reading(path) as source:
         yield getattr(source, "raw", source) if source.seekable() else source
 
 
 @contextmanager
 def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
-    """Open the output: a file that appears only once it is complete, or stdout.
+    """Open the output: stdout, or a file that appears only when it is complete.
 
     Args:
-        path: a file name; ``-`` for stdout; None for stdout unless that is a terminal.
+        path: a file name; ``-`` for stdout; None for stdout, but not if it is a terminal.
         force: replace an existing file.
     Raises: UsageError for a terminal, NicError for an existing file.
     """
@@ -63,7 +63,7 @@ def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _naming(output: str) -> Iterator[None]:
-    """Name the output where it is full: the system does not say which file that was."""
+    """Add the name of the output to errors of a full disk, which do not name a file."""
     try:
         yield
     except OSError as error:
@@ -84,24 +84,24 @@ def _opened(path: str, force: bool) -> Iterator[BinaryIO]:
 
 
 def refuse(path: str | None, force: bool) -> None:
-    """Raise NicError when the output is a file that exists already, and is to be kept."""
+    """Raises NicError when the output is an existing file, unless ``force`` is given."""
     if path is not None and path != "-" and Path(path).is_file() and not force:
         raise NicError(f"{path} exists already; use -f to replace it")
 
 
 @contextmanager
 def _temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
-    """A temporary file beside ``target``, named as it on success, removed on failure.
+    """A temporary file beside ``target``: renamed to it on success, removed on failure.
 
-    It is locked from its creation to the end, closed or not, so that ``remove_stale`` can tell
-    it from those of processes that were killed: on whichever machine they ran, a lock is gone.
+    It is locked until the end, even after it is closed. So ``remove_stale`` can tell it from the
+    files of killed processes: their locks are gone, on whichever machine they ran.
     """
     try:
         handle, name = _create(target)
     except OSError as error:
         raise NicError(f"{target}: cannot be created: {error.strerror}") from error
     try:
-        with open(os.dup(handle), "rb"):  # keeps the lock when the file is closed, full or not
+        with open(os.dup(handle), "rb"):  # keeps the lock after the file is closed
             with open(handle, "wb") as file:
                 yield file
             os.chmod(name, 0o666 & ~_umask())
@@ -111,13 +111,16 @@ def _temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
 
 
 def _create(target: Path) -> tuple[int, str]:
-    """A temporary file that is locked and listed: its descriptor and name. Raises OSError."""
+    """Create a temporary file, locked and listed in ``unfinished``; its descriptor and name.
+
+    Raises: OSError.
+    """
     while True:
         with uninterrupted():
             handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
             unfinished.add(name)
         _lock(handle, wait=True)
-        with suppress(FileNotFoundError):  # remove_stale came between creation and lock
+        with suppress(FileNotFoundError):  # remove_stale removed it before it was locked
             if os.path.samestat(os.stat(name), os.fstat(handle)):
                 return handle, name
         os.close(handle)
@@ -125,7 +128,7 @@ def _create(target: Path) -> tuple[int, str]:
 
 
 def _remove(name: str) -> None:
-    """Remove a temporary file of this process, where it still has its first name."""
+    """Remove a temporary file of this process, unless it has been renamed."""
     with uninterrupted():
         with suppress(FileNotFoundError):
             os.unlink(name)
@@ -133,24 +136,24 @@ def _remove(name: str) -> None:
 
 
 def _lock(handle: int, wait: bool) -> bool:
-    """Lock a file as long as this process keeps it open; whether that was possible."""
+    """Lock a file for as long as this process keeps it open; return whether that worked."""
     if fcntl is None:
         return False
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # held by another process, or a file system without locks
+    except OSError:  # another process holds the lock, or the file system has none
         return False
     return True
 
 
 def _publish(name: str, target: Path, force: bool) -> None:
-    """Give a complete file its name. Without ``force``, never in the place of another one."""
+    """Give a complete file its name; replace an existing file only with ``force``."""
     if not force:
         try:
             os.link(name, target)
         except FileExistsError:
             raise NicError(f"{target} exists already; use -f to replace it") from None
-        except OSError:  # a file system without links; that nothing was there was seen before
+        except OSError:  # a file system without hard links: check again, and rename
             refuse(str(target), force)
         else:
             return
@@ -158,7 +161,7 @@ def _publish(name: str, target: Path, force: bool) -> None:
 
 
 def remove_stale(targets: Iterable[str]) -> int:
-    """Remove the temporary files of these outputs that killed processes left; how many."""
+    """Remove temporary files that killed processes left beside these outputs; return how many."""
     folders: dict[str, set[str]] = {}
     for target in targets:
         folder, name = os.path.split(target)
@@ -170,7 +173,7 @@ def _remove_stale(folder: str, names: set[str]) -> int:
     try:
         with os.scandir(folder) as entries:
             found = [entry.path for entry in entries if _is_temporary(entry.name, names)]
-    except OSError:  # whatever is wrong with the folder, writing into it will say
+    except OSError:  # if something is wrong with the folder, writing into it will report it
         return 0
     return sum(map(_remove_if_unlocked, found))
 
@@ -193,7 +196,7 @@ def _remove_if_unlocked(path: str) -> bool:
 
 
 def _open(stream: TextIO | None, complaint: str) -> TextIO:
-    """Return the stream. Raises NicError when the program was started without it."""
+    """Return a standard stream. Raises NicError when the program was started without it."""
     if stream is None:
         raise NicError(complaint)
     return stream
@@ -206,7 +209,7 @@ def _umask() -> int:
 
 
 def for_each_record(paths: tuple[str, ...], act: Callable[[Record], None]) -> None:
-    """Give every record of every input to ``act`` in turn; errors name the input."""
+    """Call ``act`` for every record of every input in turn; errors name the input."""
     for path in paths or ("-",):
         with about(path), reading(path) as source:
             for record in read_records(source):

@@ -1,9 +1,9 @@
-"""How a program ends by a signal: no temporary file stays behind, whenever the signal comes.
+"""Ending by a signal without leaving a temporary file, whenever the signal comes.
 
-Python runs the handler of a signal in the main thread, between any two steps of the program. An
-exception from there may miss every ``finally``: of a file that is made, but not yet guarded, or
-of a context manager that is entered, but not yet in use. So the temporary files of this process
-are listed here, under ``uninterrupted``, and the program removes at its end what is still listed.
+Python runs the handler of a signal in the main thread, between any two steps of the program. So
+its exception may come when a file has been created but the ``try`` that removes it has not begun.
+Therefore the temporary files of this process are listed here, inside ``uninterrupted``, and at its
+end the program removes the files that are still listed.
 """
 
 import os
@@ -14,18 +14,18 @@ from contextlib import contextmanager, suppress
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
-unfinished: set[str] = set()  # temporary files, which this process has to rename or remove
+unfinished: set[str] = set()  # temporary files that this process must still rename or remove
 
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let the signals that stop a program wait until the end of this block.
+    """Delay the signals that stop a program until the end of this block.
 
-    The handlers are exchanged. A mask would only hold for this thread, and the system may give
-    a signal to any other thread: the handler would run here nevertheless.
+    Other handlers are set meanwhile. A signal mask would not be enough: it holds for one thread,
+    and when another thread receives the signal, its handler still runs in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield  # no handler ever runs in this thread
+        yield  # handlers run only in the main thread
         return
     came: list[int] = []
     known = ((number, signal.getsignal(number)) for number in STOPPING)
@@ -42,7 +42,7 @@ def uninterrupted() -> Iterator[None]:
 
 
 def remove_unfinished() -> None:
-    """Remove the temporary files that an interrupt left."""
+    """Remove the temporary files that are still listed."""
     with uninterrupted():
         while unfinished:
             with suppress(OSError):
@@ -50,7 +50,7 @@ def remove_unfinished() -> None:
 
 
 def stop_on_sigterm() -> None:
-    """Make SIGTERM an exception, as SIGINT is one: everything is cleaned up on the way."""
+    """Let SIGTERM raise SystemExit, as SIGINT raises KeyboardInterrupt, so that code cleans up."""
     signal.signal(signal.SIGTERM, _stop)
 
 
@@ -59,6 +59,6 @@ def _stop(number: int, _: object) -> None:
 
 
 def die_of_interrupt() -> None:
-    """End by the signal itself after cleaning up, so that a loop of the shell ends too."""
+    """End by SIGINT itself, after cleaning up, so that a loop of the shell ends too."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.raise_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""Options of the programs that work on many files."""
+"""Options of the programs that handle many files."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -33,7 +33,7 @@ def keep(function: F) -> F:
 
 
 def inputs(function: F) -> F:
-    """Which files, beside the operands: ``-r``, ``--filelist``, ``-0``, ``--skip-existing``."""
+    """``-r``, ``--filelist``, ``-0`` and ``--skip-existing``: which files to handle."""
     for declare in (
         click.option(
             "--skip-existing", is_flag=True, help="Skip files whose output exists already."
@@ -63,7 +63,7 @@ def inputs(function: F) -> F:
 
 
 def workers(function: F) -> F:
-    """``-j`` and ``--scheduler``: where the files of a inputs are worked on."""
+    """``-j`` and ``--scheduler``: the processes that do the work."""
     function = click.option(
         "--scheduler",
         metavar="ADDRESS",

@@ -1,4 +1,4 @@
-"""Options about files in and out, and what of them is read and written."""
+"""Options about input and output files, and which parts of them are read and written."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ WRITTEN = (
 
 
 def files(function: F) -> F:
-    """Input files; none means stdin."""
+    """The operands: input files; none means stdin."""
     return click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")(function)
 
 
@@ -44,7 +44,7 @@ def _not_empty(_: click.Context, __: click.Parameter, value: str | None) -> str 
 
 
 def channel_list(meaning: str) -> Callable[[F], F]:
-    """``-c``: some of the channels, as a ``nic.format.channels.Channels``."""
+    """``-c``: a list of channels, as a ``nic.format.channels.Channels``."""
     return click.option(
         "-c", "--channels", metavar="LIST", help=meaning, callback=_channels, default=None
     )
@@ -78,7 +78,7 @@ def tolerate(function: F) -> F:
 
 
 def metadata(meaning: str) -> Callable[[F], F]:
-    """``--metadata``: which of it is kept, one of ``nic.picture.metadata.KEEP``."""
+    """``--metadata``: the metadata to keep, one of ``nic.picture.metadata.KEEP``."""
     return click.option(
         "--metadata", type=click.Choice(KEEP), default="all", show_default=True, help=meaning
     )

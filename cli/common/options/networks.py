@@ -1,4 +1,4 @@
-"""Options that choose a model, and what runs it on how much of the machine."""
+"""Options that choose a model, what runs it, and how much of the machine it may use."""
 
 import re
 from collections.abc import Callable
@@ -62,7 +62,7 @@ def _device(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 def threads(function: F) -> F:
-    """``-T``: of the entropy coder."""
+    """``-T``: threads of the entropy coder."""
     return number(
         "-T",
         "--threads",
@@ -77,12 +77,12 @@ def threads(function: F) -> F:
 
 
 def zero_for_all(_: click.Context, __: click.Parameter, value: int) -> int:
-    """The number of processors for 0: a callback of click."""
+    """A callback of click: 0 becomes the number of processors."""
     return value or cores()
 
 
 def max_memory(function: F) -> F:
-    """``--max-memory``, as the number of pixels of a strip."""
+    """``--max-memory``, converted to the number of pixels of a strip."""
     return click.option(
         "--max-memory",
         "strip_pixels",
@@ -103,7 +103,7 @@ def _strip_pixels(_: click.Context, __: click.Parameter, value: int) -> int:
 
 
 def max_pixels(function: F) -> F:
-    """``--max-pixels``: a count, or None for what fits into memory."""
+    """``--max-pixels``: a number, or None for as many as free memory holds."""
     return click.option(
         "--max-pixels",
         metavar="N",

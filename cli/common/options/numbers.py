@@ -1,4 +1,4 @@
-"""Types of options that are numbers: plain digits within bounds, never infinite and never NaN."""
+"""Types of options with numbers: plain digits within bounds, never infinite and never NaN."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# No more digits than a float holds exactly, so that nothing overflows later.
+# At most as many digits as a float holds exactly, so that nothing overflows later.
 WHOLE = re.compile(r"-?[0-9]{1,15}")
 DECIMAL = re.compile(r"-?(?:[0-9]{1,15}(?:\.[0-9]{0,15})?|\.[0-9]{1,15})")
 AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)([kKmMgG]?)")
@@ -34,7 +34,7 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # not a generic before
 
     @property
     def range(self) -> str:
-        """The bounds in words: ``at least 0``, ``from 1 to 255``, ``above 0``."""
+        """The bounds in words, such as ``at least 0``, ``from 1 to 255`` or ``above 0``."""
         if self._most is not None:
             return f"from {self._least} to {self._most}"
         return f"{'above' if self._above else 'at least'} {self._least}"
@@ -60,7 +60,7 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]  # not a generic before 
     """A number of bytes, at least 1, as an int; k, M and G are units of 1024.
 
     Args:
-        example: what a message shows as examples.
+        example: examples of values, for the error message.
     """
 
     name = "bytes"
@@ -77,7 +77,7 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]  # not a generic before 
 
 
 def in_units(text: str, units: Mapping[str, int]) -> int:
-    """A number with a unit, rounded down; 0 for what is none."""
+    """The value of a number with a unit, rounded down; 0 if the text is not such a number."""
     found = AMOUNT.fullmatch(text)
     if found is None:
         return 0
@@ -86,7 +86,7 @@ def in_units(text: str, units: Mapping[str, int]) -> int:
 
 
 def number(*names: str, type: Number, metavar: str, help: str, **settings: Any) -> Callable[[F], F]:
-    """An option that is a number; its help ends with the bounds, unless ``metavar`` has them."""
+    """An option with a number; the bounds are added to its help, unless ``metavar`` has them."""
     if ".." not in metavar:
         help = f"{help} {metavar} is {type.range}."
     return click.option(*names, type=type, metavar=metavar, help=help, **settings)
