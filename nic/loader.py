@@ -31,7 +31,7 @@ class Loader:
         model, usual = self._chosen
         channels = usual if channels is None else channels
         if channels is not None and not 1 <= channels <= model.channels:
-            raise UsageError(f"{channels} channels asked of {model.channels}")
+            raise UsageError(f"cannot use {channels} channels; there are {model.channels}")
         self._models.setdefault(model.id, model)
         return model, channels
 

@@ -54,7 +54,7 @@ class Batch(Generic[How]):
 
     def _refuse_streams(self, jobs: list[Job]) -> None:
         if any(job.source == "-" or job.target == "-" for job in jobs):
-            raise UsageError("stdin and stdout are for this process; leave out -j and --scheduler")
+            raise UsageError("stdin and stdout need a single process; leave out -j and --scheduler")
 
     def _task(self, how: How) -> Task:
         act = partial(self.convert, how=how)

@@ -59,7 +59,7 @@ def decode(class_map: bytes, prior: Prior | None, h: int, w: int) -> tuple[int, 
     if not class_map[0] & RAMPED:
         raise CorruptError("the class map is damaged: its first bit is not set")
     if prior is None or table_set >= len(prior.tables):
-        raise CorruptError("the class map is of a prior that the model does not have")
+        raise CorruptError("the class map needs tables that the model does not have")
     shape = -(-h // BLOCK), -(-w // BLOCK)
     bank, layout = _coding(prior, table_set, shape)
     contexts = prior.contexts[table_set]

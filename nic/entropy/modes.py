@@ -85,7 +85,7 @@ def _zstandard() -> ModuleType:
     try:
         import zstandard
     except ImportError as error:
-        raise UsageError("zstd needs the package zstandard: install nic[zstd]") from error
+        raise UsageError("zstandard is not installed: pip install 'nic-codec[zstd]'") from error
     return zstandard
 
 

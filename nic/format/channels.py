@@ -66,7 +66,7 @@ def select(record: Record, channels: Channels) -> Record:
 def truncate(record: Record, count: int) -> Record:
     """The record with only its first ``count`` channels. Raises UsageError if it has fewer."""
     if count > (available := _available(record.stage, record.header)):
-        raise UsageError(f"{count} channels asked of {available}")
+        raise UsageError(f"cannot use {count} channels; there are {available}")
     cut = select(record, tuple(range(count)))
     return replace(cut, header=cut.header.after("truncate"))
 

@@ -72,7 +72,7 @@ def channels(chunk: bytes, size: int) -> Iterator[tuple[int, list[int]]]:
         channel += 1 + bits.golomb(0, MAX_ZEROS)
         count, order = bits.golomb(COUNT_ORDER, MAX_ZEROS), bits.number(ORDER_BITS)
         if channel >= MAX_CHANNELS or count > size:
-            raise CorruptError("chunk X is damaged: it speaks of more than there can be")
+            raise CorruptError("chunk X is damaged: it names channels or symbols that do not exist")
         amounts = [bits.golomb(order, MAX_ZEROS) for _ in range(count)]
         if max(amounts, default=0) > MAX_BEYOND:
             raise CorruptError("chunk X is damaged: a value out of range")

@@ -59,7 +59,9 @@ def quantize(
     if not 1 <= quality <= 100:
         raise UsageError(f"quality {quality:g} is not in 1..100")
     if not 1 <= channels <= record.header.latent_channels:
-        raise UsageError(f"{channels} channels asked of {record.header.latent_channels}")
+        raise UsageError(
+            f"cannot use {channels} channels; there are {record.header.latent_channels}"
+        )
     latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
     with np.errstate(over="ignore", invalid="ignore"):  # refused below
         scaled = np.rint(latents[..., :channels] * model.gain(quality)[:channels])

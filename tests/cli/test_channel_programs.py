@@ -158,10 +158,12 @@ def test_truncation_says_so_in_the_history(stages):
 def test_more_channels_than_there_are(nic_file, tmp_path):
     target = tmp_path / "b.nic"
     result = invoke("truncate", "-c", CHANNELS + 1, nic_file, "-o", target)
-    assert_fails(result, 2, f"a.nic: {CHANNELS + 1} channels asked of {CHANNELS}")
+    assert_fails(result, 2, f"a.nic: cannot use {CHANNELS + 1} channels; there are {CHANNELS}")
     assert not target.exists()
     cut = invoke("truncate", "-c", "16", nic_file).out
-    assert_fails(invoke("truncate", "-c", "32", data=cut), 2, "32 channels asked of 16")
+    assert_fails(
+        invoke("truncate", "-c", "32", data=cut), 2, "cannot use 32 channels; there are 16"
+    )
 
 
 @pytest.mark.parametrize("value", ["0", "256", "0-3", "x"])

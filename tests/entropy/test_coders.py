@@ -78,7 +78,7 @@ def test_small_planes_take_a_table_of_one_byte_and_large_ones_a_header():
 def test_zstd_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "zstandard", None)
     source = symbols(np.arange(12).reshape(1, 3, 4))
-    with pytest.raises(UsageError, match=r"nic\[zstd\]"):
+    with pytest.raises(UsageError, match=r"nic-codec\[zstd\]"):
         coding.encode(source, None, Coder.ZSTD)
 
 

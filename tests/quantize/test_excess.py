@@ -78,8 +78,8 @@ FAULTS = {  # of channel 0: one zero less than the bits of n, n, and 3 bits of t
     "zeros that do not end": (b"\0\0", "does not end"),
     "a number too long": (b"\x80\0\0\0\0\x08", "too long"),
     "no amount": (b"\xc4\0", "too early"),
-    "more than there are": (b"\xc8\x80", "more than there can be"),  # n is 2 of one symbol
-    "too many channels": (b"\0\xff\xc4\0", "more than there can be"),
+    "more than there are": (b"\xc8\x80", "do not exist"),  # n is 2 of one symbol
+    "too many channels": (b"\0\xff\xc4\0", "do not exist"),
     "a value out of range": (  # 1, 10001, 111, then 26 zeros and as many bits and more of ones
         int("110001111" + 26 * "0" + 34 * "1" + "000", 2).to_bytes(9),
         "out of range",
