@@ -1,4 +1,4 @@
-"""Model cards: what a model is, how it was trained and what it measures; as facts, as a page."""
+"""Model cards: a model's identity, training and measurements, as a dict and as a page."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ Facts = dict[str, Any]
 
 
 def identity(model: Model) -> Facts:
-    """What tells a model from others."""
+    """The facts that identify a model."""
     return {
         "name": f"{model.name}-{model.version}",
         "status": "trained",
@@ -19,7 +19,7 @@ def identity(model: Model) -> Facts:
 
 
 def facts(model: Model) -> Facts:
-    """Identity of a model and all that its card.json says, in the order of the page.
+    """Identity of a model and everything in its card.json, in the order of the page.
 
     Raises: ModelError when the card is damaged.
     """
@@ -27,7 +27,7 @@ def facts(model: Model) -> Facts:
 
 
 def page(model: Model) -> str:
-    """README.md of a model's folder: Markdown, made from model.json and card.json alone."""
+    """README.md of a model's folder, as Markdown, made only from model.json and card.json."""
     known = facts(model)
     definition = model.definition
     lines = [f"# {known['name']}", "", *_tables({"architecture": definition["transform"], **known})]
@@ -45,7 +45,7 @@ def page(model: Model) -> str:
 
 
 def _tables(known: Facts) -> list[str]:
-    """A Markdown table of all but lists; of nested values a row each."""
+    """A Markdown table of all facts but lists; each part of a nested fact has a row."""
     lines = ["| | |", "|---|---|"]
     for key, value in known.items():
         name = key.replace("_", " ")

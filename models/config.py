@@ -1,4 +1,4 @@
-"""Configuration of one model family: the transform, its rate points, and its training."""
+"""Configuration of a model family: transform, rate points and training."""
 
 import tomllib
 from collections.abc import Mapping
@@ -20,24 +20,28 @@ class _Section:
 
 @dataclass(frozen=True)
 class TransformConfig(_Section):
-    """Shape of the analysis and synthesis transforms; channel counts unless said otherwise."""
+    """Shape of the analysis and synthesis transforms; widths are numbers of channels."""
 
-    latents: int = 80
-    width: int = 96  # of the blocks at latent resolution
+    latents: int = 80  # latent channels
+    width: int = 96  # width of the blocks at latent resolution
     expansion: int = 2  # hidden width of a block, as a multiple of its width
     analysis_blocks: int = 9
     synthesis_blocks: int = 10
-    half_width: int = 24  # of the blocks at half picture resolution
+    half_width: int = 24  # width of the blocks at half the picture's resolution
     half_blocks: int = 1
 
 
 @dataclass(frozen=True)
 class RateConfig(_Section):
-    """Rate points and the class-conditioned prior.
+    """Rate points, and the prior with its classes.
 
-    ``lambdas`` weigh distortion: the loss is lambda * 255^2 * MSE + bits per pixel.
-    ``predicted`` names the DC-like latent channels that are coded as residuals of their
-    decoded neighbours. A class is chosen for every ``class_block`` x ``class_block`` latents.
+    Attributes:
+        lambdas: the weight of distortion at each rate point: the loss is
+            lambda * 255^2 * MSE + bits per pixel.
+        predicted: the DC-like latent channels, which are predicted from decoded neighbours.
+        classes: number of classes.
+        class_block: side of the block of latents that shares a class.
+        mixture: number of logistics in the distribution of a channel in a class.
     """
 
     lambdas: tuple[float, ...] = (0.0018, 0.0035, 0.0067, 0.013, 0.025, 0.05, 0.1, 0.2)
@@ -49,25 +53,27 @@ class RateConfig(_Section):
 
 @dataclass(frozen=True)
 class TrainingConfig(_Section):
-    """Schedule. ``decay_from`` is the fraction of the run after which the cosine starts."""
+    """Loss, data and schedule of training."""
 
     seed: int = 1
-    # Or "ms-ssim", which takes patches of 176 pixels or more, or "visual", of 256 or more.
+    # Or "ms-ssim", which needs patches of at least 176 pixels, or "visual", of at least 256.
     distortion: str = "mse"
     optimizer: str = "adam"  # or "soap"
-    made_share: float = 0.0  # of the patches that are cut from made pictures
-    batch: int = 8
-    patch: int = 128  # pixels, square
+    made_share: float = 0.0  # share of the patches that are cut from made pictures
+    batch: int = 8  # patches per step
+    patch: int = 128  # side of a patch in pixels
     learning_rate: float = 5e-4
     final_learning_rate: float = 5e-6
-    warm_up: int = 0  # steps at the start, in which the rate rises to ``learning_rate``
-    decay_from: float = 0.3
-    ema: float = 0.999
-    prefixes: tuple[int, ...] = (16, 32, 64)
-    prefix_share: float = 0.1  # of the patches at the lowest rate points
-    prefix_levels: float = 1.5  # ... those below this (fractional) index into ``lambdas``
-    clip_norm: float = 1.0  # of the gradient of all weights; 0 is no clipping
-    halve_every: int = 0  # epochs of a rate that is halved in place of the cosine; 0 is never
+    warm_up: int = 0  # steps at the start, in which the learning rate rises
+    decay_from: float = 0.3  # share of the run after which the cosine decay starts
+    ema: float = 0.999  # decay per step of the average of the weights
+    prefixes: tuple[int, ...] = (16, 32, 64)  # numbers of leading channels to train for
+    # This share of the patches at low rate points keep only such a prefix of the channels. Low
+    # means up to this (fractional) index into ``lambdas``.
+    prefix_share: float = 0.1
+    prefix_levels: float = 1.5
+    clip_norm: float = 1.0  # greatest norm of the gradient of all weights; 0: no clipping
+    halve_every: int = 0  # epochs after which the learning rate is halved; 0: cosine decay
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,7 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class DcnTransformConfig(_Section):
-    """Latent channels: all that the reference's transforms differ in."""
+    """The only difference between the reference's transforms: their latent channels."""
 
     latents: int = 32
 
@@ -130,7 +136,7 @@ class DcnConfig:
 
 
 def load_config(path: Path) -> ModelConfig | DcnConfig:
-    """Read a TOML config. Raises OSError, tomllib.TOMLDecodeError or ValueError."""
+    """Read a TOML file. Raises OSError, or ValueError (tomllib.TOMLDecodeError is one)."""
     return config_of(tomllib.loads(path.read_text(encoding="utf-8")))
 
 

@@ -1,6 +1,6 @@
-"""A model's transforms on Keras, on the CPU or a GPU, and the search through them.
+"""A model's transforms on Keras, on the CPU or a GPU, and the refinement of latents with them.
 
-What gives the same latents and pictures without Keras is in ``nic.transform.backends``.
+``nic.transform.backends`` chooses between this and LiteRT, which needs no Keras.
 """
 
 import importlib.util
@@ -18,16 +18,17 @@ from nic.types import Floats
 
 @dataclass(frozen=True)
 class Window:
-    """A part of a picture, of which latents are refined."""
+    """A part of a picture whose latents are refined."""
 
     latents: Floats  # (h, w, C) in units of the quantizer's step
-    inputs: dict[str, NDArray[Any]]  # ... of their cost: see nic.models.refiner.Refiner.call
+    inputs: dict[str, NDArray[Any]]  # of the cost function: see nic.models.refiner.Refiner.call
 
 
 class KerasBackend:
     """The transforms as Keras models, on the CPU or a GPU.
 
-    Arguments are those of ``nic.transform.backends.load``.
+    For the arguments see ``nic.transform.backends.load``. Raises ModelError when Keras or the
+    model's weights are not installed, UsageError when there is no such device.
     """
 
     def __init__(self, model: Model, device: str, cores: int | None = None) -> None:
@@ -67,7 +68,7 @@ class KerasBackend:
         return self._run(self._synthesis, latents)
 
     def refine(self, window: Window, steps: int) -> Floats:
-        """Better latents for a window of a picture: see ``nic.models.refiner``."""
+        """Refined latents (h, w, C) of a window: see ``nic.models.refiner``."""
         from nic.models.refiner import Refiner
 
         shape = window.latents.shape
@@ -95,20 +96,20 @@ def keras_networks(model: Model) -> tuple[Any, Any]:
 
 
 def _keras() -> tuple[Any, list[str]]:
-    """Keras, its framework started, and the devices that it has. Raises ModelError."""
+    """Keras, with its framework started, and its devices. Raises ModelError."""
     if importlib.util.find_spec("keras") is None:
         raise ModelError("Keras is not installed: pip install 'nic-codec[keras]'")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with native_stderr_closed():
         import keras
 
-        return keras, _devices(keras)  # which starts the framework
+        return keras, _devices(keras)  # listing the devices starts the framework
 
 
 def _devices(keras: Any) -> list[str]:
-    """Devices of the best kind that there is, as Keras names them."""
+    """The names in Keras of the devices of the best kind: GPUs if there are any, else CPUs."""
     if keras.backend.backend() != "torch":
         return [str(device) for device in keras.distribution.list_devices()]
-    import torch  # for which Keras has no list
+    import torch  # Keras cannot list its devices
 
     return [f"gpu:{i}" for i in range(torch.cuda.device_count())] or ["cpu"]

@@ -1,17 +1,17 @@
-"""One model: what its folder says, read without any network.
+"""One installed model, read from its folder without loading a network.
 
 A folder ``NAME-VERSION`` has
 
-    model.json          what defines the coding: transform, gains, steps, prediction, and the
-                        SHA-256 of every other file it needs
-    analysis.tflite     the transforms for LiteRT
-    synthesis.tflite
+    model.json          the definition: transform, gains, steps, prediction, and the SHA-256 of
+                        every other file but card.json
+    analysis.tflite     the analysis transform for LiteRT
+    synthesis.tflite    the synthesis transform for LiteRT
     weights.npz         the same weights for Keras
     prior.npz           integer tables for the entropy coder (see nic.models.tables)
-    card.json           how it was trained and what it measures; not part of its identity
+    card.json           training and measurements; not part of the model's identity
 
-The content hash is the SHA-256 of model.json. A stream stores its first 8 digits; weights
-that change get a new version, so that an old file never meets new weights.
+The content hash is the SHA-256 of model.json. A stream stores its first 8 digits. Changed weights
+get a new version, so that an old file is never decoded with new weights.
 """
 
 import hashlib
@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 from nic.errors import ModelError
 from nic.models.tables import Prior
 
-# Analysis: 2 pixels of the first layer, 4 of the second, 6 * 4 of the blocks and 8 of the last
-# are 38, less than 5 latents. Synthesis: one latent, 6 * 4 pixels of the blocks, 4 and 2.
+# Reach of the reference's analysis in pixels: 2 of the first layer, 4 of the second, 6 * 4 of the
+# blocks and 8 of the last layer, together 38, which is less than 5 latents. Reach of its synthesis:
+# one latent, then 6 * 4 pixels of the blocks, 4 and 2.
 REFERENCE_REACH = (5, 5)
-MS_SSIM = "-ms-ssim"  # end of the name of a model that was trained for it
+MS_SSIM = "-ms-ssim"  # end of the name of a model that was trained for MS-SSIM
 FIELDS = {  # of model.json
     *("name", "version", "transform", "codebook", "predicted", "default_quality", "lambdas"),
     *("gains", "steps", "files"),
@@ -52,7 +53,7 @@ class Model:
 
     @property
     def version(self) -> int:
-        """Grows with every retraining."""
+        """Number of the version; it grows with every retraining."""
         return int(self.definition["version"])
 
     @property
@@ -67,15 +68,15 @@ class Model:
 
     @property
     def is_reference(self) -> bool:
-        """Whether it is of the reference family: see ``nic.models.dcn``."""
+        """Whether the model is of the reference family: see ``nic.models.dcn``."""
         return self.definition.get("family") == "dcn"
 
     @property
     def reach(self) -> tuple[int, int]:
-        """How many latents away analysis and synthesis still see something.
+        """How far each transform sees, in latents: (analysis, synthesis).
 
-        Every block at latent resolution has a 3x3 kernel; so has every one at half resolution,
-        where a latent is 4 wide, and the last layer.
+        Every block at latent resolution has a 3x3 kernel, so it sees one latent further. So do
+        every block at half resolution and the last layer, but there a latent is 4 values wide.
         """
         if self.is_reference:
             return REFERENCE_REACH
@@ -85,12 +86,12 @@ class Model:
 
     @property
     def default_quality(self) -> float:
-        """The quality used when none is asked for."""
+        """The quality that is used when none is given."""
         return float(self.definition["default_quality"])
 
     @property
     def predicted(self) -> tuple[int, ...]:
-        """Channels that are coded as residuals of their neighbours."""
+        """Channels that are predicted from decoded neighbours."""
         return tuple(self.definition["predicted"])
 
     @property
@@ -101,7 +102,7 @@ class Model:
 
     @property
     def has_excess(self) -> bool:
-        """Whether it was trained with values beyond the codebook, and not with clipped ones."""
+        """Whether the model keeps values beyond the codebook; if not, they are clipped."""
         return bool(self.definition.get("excess"))
 
     @property
@@ -110,26 +111,26 @@ class Model:
         return "prior.npz" in self.definition["files"]
 
     def gain(self, quality: float) -> NDArray[np.float32]:
-        """(C,): what latents are multiplied by before rounding, at a quality in 1..100."""
+        """Factors float32 (C,) of latents before rounding, at a quality in 1..100."""
         return self._at(self._gains, quality)
 
     def step(self, quality: float) -> NDArray[np.float32]:
-        """(C,): what rounded latents are multiplied by to give latents back."""
+        """Factors float32 (C,) of rounded latents, which give latents back."""
         return self._at(self._steps, quality)
 
     def tradeoff(self, quality: float) -> float:
-        """Bits that one unit of squared error, of a pixel in [0, 1], is worth at a quality."""
+        """Bits per pixel that one unit of MSE of [0, 1] pixels is worth, at a quality."""
         lambdas = np.array(self.definition["lambdas"])[:, None]
         return 255**2 * float(self._at(lambdas, quality)[0])
 
     @property
     def measure(self) -> str:
-        """The distortion that it was trained for, by its name in ``nic.models.distortion``."""
+        """The distortion that the model was trained for, a key of ``distortion.measures``."""
         usual = "ms-ssim" if self.name.endswith(MS_SSIM) else "mse"
         return str(self.definition.get("distortion", usual))  # earlier definitions do not say
 
     def file(self, name: str) -> Path:
-        """Path of one of the model's files, its content checked. Raises ModelError."""
+        """Path of one of the model's files. Raises ModelError if it is missing or damaged."""
         path = self.folder / name
         try:
             found = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -146,7 +147,7 @@ class Model:
 
     @cached_property
     def card(self) -> dict[str, Any]:
-        """Training and measurements; empty when the model has no card. Raises ModelError."""
+        """The content of card.json; empty when there is none. Raises ModelError."""
         path = self.folder / "card.json"
         try:
             return dict(json.loads(path.read_bytes())) if path.exists() else {}
@@ -163,7 +164,7 @@ class Model:
 
     @staticmethod
     def _at(table: NDArray[np.float64], quality: float) -> NDArray[np.float32]:
-        """Geometric interpolation between the rate points, quality 1 and 100 at the ends."""
+        """Geometric interpolation between rate points; the ends are quality 1 and 100."""
         at = (quality - 1) / 99 * (len(table) - 1)
         below = min(int(at), len(table) - 2)
         share = at - below
@@ -193,7 +194,7 @@ def from_folder(folder: Path) -> Model:
 
 
 def _use(model: Model) -> None:
-    """Read every field once. Raises one of several errors for a value of a wrong type or size."""
+    """Read every field, so that a wrong type or size raises one of the errors caught above."""
     numbers = (model.version, model.channels, model.reach, model.default_quality, model.codebook)
     json.dumps([model.name, *numbers, sorted(model.predicted), dict(model.definition["files"])])
     points = len(model.definition["lambdas"])

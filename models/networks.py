@@ -1,4 +1,4 @@
-"""The default analysis and synthesis transforms, and their start as an 8x8 DCT codec."""
+"""The default analysis and synthesis transforms, and their initialisation as an 8x8 DCT."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from nic.models.config import TransformConfig
 from nic.types import STRIDE
 
 QUARTER = 4  # depth-to-space factor from latent to half resolution
-HALF = 2  # ... and from half to full resolution
+HALF = 2  # depth-to-space factor from half to full resolution
 RGB = 3
-FULL = "float32"  # precision
+FULL = "float32"  # full precision
 
 
 class Depthwise(layers.DepthwiseConv2D):
     """A 3x3 depthwise convolution; on JAX a sum of shifted products.
 
-    The compiler makes one pass over memory of it. As a convolution of as many groups as channels
-    it made training a tiny network on a CPU take half as long again.
+    JAX's compiler turns the sum into one pass over memory. With a grouped convolution, training of
+    a tiny network on a CPU took 1.5 times as long.
     """
 
     def call(self, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -50,10 +50,10 @@ class Pointwise(layers.Conv2D):
 
 
 def _block(x: keras.KerasTensor, width: int, expansion: int, name: str) -> keras.KerasTensor:
-    """Depthwise 3x3, pointwise with ReLU, pointwise, skip; starts near the identity.
+    """A block near the identity: depthwise 3x3, pointwise with ReLU, pointwise, skip.
 
-    Keras's precision is that of the branch. What it is added to, from the picture to the latents
-    and back, is in float32 always: a latent of 200 steps has to come out to a part of one.
+    Only the branch has the precision that Keras is set to. The sums along the skips are always
+    float32, because a latent of 200 quantizer steps must be exact to a fraction of one step.
     """
     near_zero = keras.initializers.VarianceScaling(0.02)
     y = Depthwise(3, padding="same", name=f"{name}_depthwise", dtype=FULL)(x)
@@ -65,7 +65,7 @@ def _block(x: keras.KerasTensor, width: int, expansion: int, name: str) -> keras
 def analysis(config: TransformConfig) -> keras.Model:
     """The analysis transform: pictures (B, H, W, 3) in [0, 1] -> latents (B, H/8, W/8, C).
 
-    H and W must be multiples of 8. Latents are unscaled: the gain of a quality comes after.
+    H and W must be multiples of 8. The quantizer multiplies the latents by the gain.
     """
     picture = keras.Input((None, None, RGB), name="picture")
     x = layers.Rescaling(1.0, offset=-0.5, name="centre", dtype=FULL)(picture)  # (B, H, W, 3)
@@ -79,7 +79,7 @@ def analysis(config: TransformConfig) -> keras.Model:
 
 
 def synthesis(config: TransformConfig) -> keras.Model:
-    """The synthesis transform: latents (B, h, w, C) -> pictures (B, 8h, 8w, 3), unclipped."""
+    """The synthesis transform: latents (B, h, w, C) -> pictures (B, 8h, 8w, 3), not clipped."""
     half = config.half_width
     latents = keras.Input((None, None, config.latents), name="latents")
     x = layers.Conv2D(config.width, 1, name="embed", dtype=FULL)(latents)  # (B, h, w, D)
@@ -109,8 +109,8 @@ def macs_per_pixel(model: keras.Model) -> float:
 def dct_filters() -> NDArray[np.float64]:
     """The 192 orthonormal 8x8 DCT-II filters over an orthonormal luma/chroma basis.
 
-    Returns float64 (192, 8, 8, 3); filter k*64 + 8*u + v has colour k (luma first) and
-    vertical and horizontal frequency u and v.
+    Returns: float64 (192, 8, 8, 3). Filter 64k + 8u + v has colour k (luma first), vertical
+        frequency u and horizontal frequency v.
     """
     n = np.arange(STRIDE)
     cosines = np.sqrt(2 / STRIDE) * np.cos(np.pi * np.outer(n, 2 * n + 1) / (2 * STRIDE))
@@ -124,8 +124,9 @@ def dct_filters() -> NDArray[np.float64]:
 def dct_order(patches: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sort the DCT filters by variance on training patches, the three DC filters first.
 
-    Args: patches uint8 (B, H, W, 3), sides multiples of 8.
-    Returns: filters (192, 8, 8, 3) and their standard deviations (192,) for [0, 1] pixels.
+    Args: patches: uint8 (B, H, W, 3), sides multiples of 8.
+    Returns: the filters (192, 8, 8, 3), and the standard deviations (192,) of their coefficients
+        for [0, 1] pixels.
     """
     filters = dct_filters()
     b, h, w, _ = patches.shape
@@ -139,11 +140,11 @@ def dct_order(patches: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def start_as_dct(encoder: keras.Model, decoder: keras.Model, filters: NDArray[np.float64]) -> None:
-    """Set both transforms to the DCT given by ``filters`` and its inverse, in place.
+    """Set both transforms, in place, to the DCT of ``filters`` and its inverse.
 
-    Only the linear path is set; the residual blocks already start near zero. What the
-    inverse path does not use (half of the channels at half resolution) keeps its
-    random start, scaled down so that it does not disturb the picture.
+    Only the linear path is set; the residual blocks already start near zero. The inverse path
+    uses half of the channels at half resolution. The other half keep their random start, scaled
+    down so that they do not disturb the picture.
     """
     width = encoder.get_layer("patches").kernel.shape[-1]
     latents = encoder.get_layer("latents").kernel.shape[-1]
@@ -155,8 +156,8 @@ def start_as_dct(encoder: keras.Model, decoder: keras.Model, filters: NDArray[np
     pixels = decoder.get_layer("pixels").kernel  # (3, 3, half, 12)
     used = RGB * HALF**2
     half = pixels.shape[2]
-    # An 8x8x3 filter as (4, 4) positions at half resolution of (2, 2, 3) = 12 pixels each:
-    # the order in which the two depth-to-space steps will lay them out again.
+    # An 8x8x3 filter as 4x4 positions at half resolution, each with (2, 2, 3) = 12 values: the
+    # order in which the two depth-to-space steps take them.
     split = filters[:width].reshape(width, QUARTER, HALF, QUARTER, HALF, RGB)
     split = split.transpose(0, 1, 3, 2, 4, 5).reshape(width, QUARTER**2, used)
     inverse = 0.1 * ops.convert_to_numpy(patches).reshape(width, QUARTER**2, half)

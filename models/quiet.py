@@ -1,4 +1,4 @@
-"""Libraries in C and C++ that write to stderr by themselves."""
+"""Silencing libraries in C and C++ that write to stderr themselves."""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def native_stderr_closed() -> Iterator[None]:
-    """Keep what libraries write to file descriptor 2 off our stderr, where no setting stops it.
+    """Discard all output to file descriptor 2 in this block.
 
-    For those that raise their errors as exceptions too.
+    For libraries that have no setting against it, and that report their errors by exceptions too.
     """
     try:
         saved = os.dup(2)

@@ -1,10 +1,11 @@
-"""Latents refined for one picture, by gradient descent through the synthesis transform.
+"""Refinement of latents for one picture, by gradient descent through the synthesis transform.
 
-An analysis transform is trained for the average picture; for the one at hand better latents are
-near. They are searched by stochastic Gumbel annealing (Yang, Bamler and Mandt, "Improving
-Inference for Neural Image Compression", NeurIPS 2020): a latent is one of its two neighbours,
-drawn at random and nearly continuous at first, and less of both with time. Rate is the code
-length of the tables that the symbols will be coded with. Decoders need not know.
+An analysis transform is trained for the average picture. For a particular picture there are better
+latents nearby. They are searched by stochastic Gumbel annealing (Yang, Bamler and Mandt, "Improving
+Inference for Neural Image Compression", NeurIPS 2020). A latent lies between two integers. At
+first, a random mixture of the two is used; as the temperature falls, the mixture becomes one of
+them, and less random. The rate is the code length in the tables that will code the symbols.
+Decoders are not affected.
 """
 
 import math
@@ -22,25 +23,26 @@ from nic.models.zoo import Model
 from nic.types import STRIDE
 
 SEED = 1
-LEARNING_RATE = 0.02  # of latents, whose unit is the quantizer's step
+LEARNING_RATE = 0.02  # in units of the quantizer's step
 WARM_TEMPERATURE, COLD_TEMPERATURE = 0.5, 0.025
-WARM_SHARE, FAST_SHARE = 0.2, 0.3  # of the steps, before temperature and rate fall
-MARGIN = 1e-4  # from either neighbour, where the slope is infinite
+WARM_SHARE = 0.2  # share of the steps before the temperature falls
+FAST_SHARE = 0.3  # share of the steps before the learning rate falls
+MARGIN = 1e-4  # least distance from either integer, where the slope is infinite
 
 
 class Refiner(keras.Model):
-    """Rate and distortion of one window as a function of its latents, its only weights."""
+    """The rate-distortion cost of one window; its latents are the only weights."""
 
     def __init__(self, model: Model, synthesis: keras.Model, latents: tuple[int, ...]) -> None:
         """``latents``: shape (h, w, C) of the windows that will be refined.
 
-        Raises UsageError when the model's measure cannot be taken of them.
+        Raises: UsageError when the windows are too small for the model's measure.
         """
         least = LEAST_SIDES[model.measure]
         if STRIDE * min(latents[:2]) < least:
             raise UsageError(f"for {model.measure} no picture below {least} pixels can be refined")
         super().__init__(name="refiner")
-        self._synthesis = synthesis.__call__  # not a layer of this model: its weights stay
+        self._synthesis = synthesis.__call__  # a function is not tracked: its weights stay fixed
         self._measure = MEASURES[model.measure]
         self._codebook, self._has_excess = model.codebook, model.has_excess
         self._predicted = np.zeros(model.channels, "float32")
@@ -58,11 +60,16 @@ class Refiner(keras.Model):
     def call(self, inputs: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
         """Rate-distortion cost of the window, in bits.
 
-        Args: arrays of a batch of one: ``picture`` (1, H, W, 3) in [0, 1] and ``counted``
-            (1, H, W, 1); ``fixed`` and ``free`` (1, h, w, C): rounded latents, and 1 where the
-            weights replace them; ``classes`` int (1, h, w) and ``lengths`` (1, K * C * S) in
-            bits; ``step`` (1, C); ``tradeoff`` (1, 1), bits per squared error summed over the
-            picture; ``temperature`` (1, 1).
+        Args: inputs: arrays for a batch of one:
+            ``picture`` (1, H, W, 3): the original, in [0, 1];
+            ``counted`` (1, H, W, 1): 1 for pixels whose error counts, else 0;
+            ``fixed`` (1, h, w, C): rounded latents;
+            ``free`` (1, h, w, C): 1 where the weights replace the fixed latents, else 0;
+            ``classes`` int (1, h, w): the class of every latent;
+            ``lengths`` (1, K * C * S): code length of every symbol by class and channel, in bits;
+            ``step`` (1, C): factors of rounded latents;
+            ``tradeoff`` (1, 1): bits per unit of squared error, summed over the window;
+            ``temperature`` (1, 1).
         Returns: (1, 1).
         """
         free = inputs["free"]
@@ -84,7 +91,7 @@ class Refiner(keras.Model):
         return inputs["tradeoff"] * error * (height * width) + bits
 
     def _share(self, part: keras.KerasTensor, temperature: keras.KerasTensor) -> keras.KerasTensor:
-        """How much of the upper neighbour is drawn, given the fraction above the lower one."""
+        """The random share of the upper integer, given the fraction above the lower one."""
         part = ops.clip(part, MARGIN, 1 - MARGIN)
         upper = (ops.arctanh(part) - ops.arctanh(1 - part)) / temperature
         # The difference of two Gumbel variables is logistic.
@@ -105,7 +112,7 @@ class Refiner(keras.Model):
         return below + (above - below) * share
 
     def refine(self, window: Window, steps: int) -> NDArray[np.float32]:
-        """Latents (h, w, C) of a window after so many steps, the fixed ones as they were."""
+        """Latents (h, w, C) of a window after ``steps`` steps; latents that are not free stay."""
         self._restart(window.latents)
         inputs = {name: array[None] for name, array in window.inputs.items()}
         inputs["fixed"] = np.rint(window.latents)[None]
@@ -119,7 +126,7 @@ class Refiner(keras.Model):
         return np.where(window.inputs["free"] > 0, refined, window.latents)
 
     def _restart(self, latents: NDArray[np.float32]) -> None:
-        """Forget what came before: a window's result is its own, whatever was refined first."""
+        """Reset weights, optimizer and noise, so that results do not depend on earlier windows."""
         for variable in self.optimizer.variables:
             variable.assign(np.zeros(variable.shape, variable.dtype))
         self._noise.state.assign(self._first_noise)
@@ -127,7 +134,7 @@ class Refiner(keras.Model):
 
 
 def schedule(progress: float) -> tuple[float, float]:
-    """Learning rate and temperature after a share of the steps."""
+    """Learning rate and temperature after a share ``progress`` of the steps, 0 to 1."""
     cooled = max(0.0, progress - WARM_SHARE) / (1 - WARM_SHARE)
     temperature = WARM_TEMPERATURE * (COLD_TEMPERATURE / WARM_TEMPERATURE) ** cooled
     slowed = max(0.0, progress - FAST_SHARE) / (1 - FAST_SHARE)

@@ -1,7 +1,7 @@
-"""The installed models: found by name or content hash.
+"""Finding installed models by name or content hash.
 
-A model is a folder ``zoo/NAME-VERSION`` (see ``nic.models.model``), here or in one of the folders
-of NIC_MODEL_PATH. One that cannot be used hides no other.
+A model is a folder ``NAME-VERSION`` (see ``nic.models.model``) in ``zoo`` beside this file, or in
+one of the folders of NIC_MODEL_PATH. A broken folder does not hide other models.
 """
 
 import errno
@@ -22,33 +22,34 @@ log = logging.getLogger("nic")
 ZOO = Path(__file__).parent / "zoo"
 PATH_VARIABLE = "NIC_MODEL_PATH"  # further folders of models, separated like PATH
 DEFAULT = "light"
-# The reference family (see nic.models.dcn): known by name, with its latent channels, and listed
-# while no weights of it are installed.
+# The reference family (see nic.models.dcn): latent channels by name. Its models are listed even
+# when their weights are not installed.
 REFERENCE = {"dcn-4k": 16, "dcn-8k": 32, "dcn-16k": 64}
-PREFIXES = {"4k": 16, "8k": 32, "16k": 64}  # channels; names count latents of a 128x128 patch
-TUNES = {"psnr": "", "ms-ssim": MS_SSIM}  # what a model was trained for: end of its name
+# Names for the first channels of the default model. The names count latents of 128x128 pixels.
+PREFIXES = {"4k": 16, "8k": 32, "16k": 64}
+TUNES = {"psnr": "", "ms-ssim": MS_SSIM}  # end of a model's name by what it was trained for
 
 
 @dataclass(frozen=True)
 class Broken:
-    """A folder of a model that cannot be used, and why not."""
+    """A folder whose model cannot be used, and the reason."""
 
     folder: Path
     error: ModelError
 
     def may_be(self, name: str) -> bool:
-        """Whether the folder is named as the model ``name``, with a version or without."""
+        """Whether the folder's name is ``name``, with or without its version."""
         return name in (self.folder.name, re.sub("-[0-9]+$", "", self.folder.name))
 
 
 def installed() -> list[Model]:
-    """Every installed model that can be used, by name and then newest version first."""
+    """Every installed model that can be used, sorted by name, newest version first."""
     models = {found.content_hash: found for found in _read_all() if isinstance(found, Model)}
     return sorted(models.values(), key=lambda model: (model.name, -model.version))
 
 
 def broken() -> list[Broken]:
-    """Every folder of a model that cannot be used, in the order of the search."""
+    """Every folder whose model cannot be used, in the order of the search."""
     return [found for found in _read_all() if isinstance(found, Broken)]
 
 
@@ -59,15 +60,17 @@ def untrained() -> dict[str, int]:
 
 
 def remedy(name: str) -> str:
-    """What to do about an untrained model, in one clause."""
+    """How to get an untrained model, in one clause."""
     config = f"models/configs/{name}.toml"
     return f"no weights are shipped; train them with scripts/train.py --config {config}"
 
 
 def by_name(name: str = DEFAULT) -> Model:
-    """The newest version of the model ``name``, or the exact one of ``NAME-VERSION``.
+    """The newest version of the model ``name``, or the version of ``NAME-VERSION``.
 
-    A folder that may hold that model but cannot be used is noted. Raises ModelError.
+    A broken folder that may hold this model is logged.
+
+    Raises: ModelError when there is no such model that can be used.
     """
     models = installed()
     damaged = [found.error for found in broken() if found.may_be(name)]
@@ -85,19 +88,19 @@ def by_name(name: str = DEFAULT) -> Model:
 
 
 def by_choice(name: str, tune: str) -> tuple[Model, int | None]:
-    """The model to encode with, and how many channels its name stands for, if it says.
+    """The model to encode with, and how many of its channels ``name`` stands for; None: all.
 
     Args:
-        name: as for ``by_name``, or one of ``PREFIXES``: that many channels of the default.
+        name: as for ``by_name``; or one of ``PREFIXES``, for channels of the default model.
         tune: one of ``TUNES``.
-    Raises ModelError.
+    Raises: ModelError.
     """
     channels = PREFIXES.get(name)
     return by_name((DEFAULT if channels else name) + TUNES[tune]), channels
 
 
 def by_id(model_id: str) -> Model:
-    """The model with this content hash, or beginning of one. Raises ModelError."""
+    """The model whose content hash begins with ``model_id``. Raises ModelError."""
     for model in installed():
         if model.content_hash.startswith(model_id):
             return model
@@ -118,10 +121,10 @@ def _read_all() -> Iterator[Model | Broken]:
 
 
 def _folders(root: Path) -> list[Path]:
-    """The folders in ``root`` that hold a definition, or that do not say whether they do."""
+    """The folders in ``root`` with a model.json, and folders that cannot be looked into."""
     try:
         return sorted(filter(_may_hold_a_model, root.iterdir()))
-    except OSError:  # a place to search need not be there
+    except OSError:  # a folder of the search path need not exist
         return []
 
 

@@ -1,4 +1,4 @@
-"""Distortion of training patches, differentiable: squared error, MS-SSIM, or for the eye."""
+"""Differentiable distortions of training patches: squared error, MS-SSIM, SSIMULACRA 2."""
 
 import keras
 import numpy as np
@@ -11,15 +11,15 @@ WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 LEAST_PATCH = WINDOW << (len(SCALE_WEIGHTS) - 1)  # pixels
-# 1 - MS-SSIM weighs as much as this squared error of [0, 1] pixels. In the literature a network
-# trained with lambda * 255^2 * MSE + bpp is compared with one of lambda' * (1 - MS-SSIM) + bpp,
-# lambda' near 1270 lambda (2.4 for .0018, 31.73 for .025).
+# 1 - MS-SSIM times this is used in place of the squared error of [0, 1] pixels. In the literature a
+# network trained with lambda * 255^2 * MSE + bpp is compared with a network trained with
+# lambda' * (1 - MS-SSIM) + bpp, where lambda' is about 1270 lambda (2.4 for .0018, 31.73 for .025).
 EQUIVALENT_ERROR = 1270 / 255**2
-# The inner value of SSIMULACRA 2 is proportional to squared error at all rates of a network that
-# is trained for squared error: times this it stands for it with the same lambdas.
+# For a network trained for squared error, the inner value of SSIMULACRA 2 is proportional to this
+# error at all rates. Times this factor it can replace squared error, with the same lambdas.
 INNER_ERROR = 4e-5
-# Of squared error in "visual". It holds what the metric doesn't see: the mean colour of large
-# areas, and chroma at full resolution.
+# Share of squared error in "visual". It keeps properties that the metric does not see: the mean
+# colour of large areas, and chroma at full resolution.
 PLAIN_SHARE = 0.1
 
 
@@ -31,7 +31,7 @@ def squared_error(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> ker
 def dissimilarity(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> keras.KerasTensor:
     """1 - MS-SSIM of each patch (B,), in units of squared error.
 
-    Raises ValueError when a side is below 176 pixels: the coarsest scale needs one window.
+    Raises: ValueError when a side is below 176 pixels, as the coarsest scale needs one window.
     """
     if min(picture.shape[1:3]) < LEAST_PATCH:
         raise ValueError(f"MS-SSIM needs patches of {LEAST_PATCH} pixels or more")
@@ -41,7 +41,8 @@ def dissimilarity(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> ker
             picture, decoded = (ops.average_pool(x, 2, 2) for x in (picture, decoded))
         whole, contrast = _similarity(picture, decoded)
         last = scale == len(SCALE_WEIGHTS) - 1
-        # A floor above zero, where the power has no slope; trained networks stay far from it.
+        # A floor above zero, where the slope of the power is infinite. Trained networks stay far
+        # above it.
         product *= ops.maximum(whole if last else contrast, 1e-3) ** weight
     return EQUIVALENT_ERROR * (1 - ops.mean(product, axis=-1))
 
@@ -49,9 +50,10 @@ def dissimilarity(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> ker
 def visual(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> keras.KerasTensor:
     """SSIMULACRA 2 and a little squared error of each patch (B,), in units of squared error.
 
-    Decoded pixels are clipped to [0, 1] first, as they are in a file, with a straight-through
-    gradient: what is beyond is drawn back as if it were at the border. Raises ValueError when a
-    side is below 256 pixels.
+    Decoded pixels are first clipped to [0, 1], as in a file. The gradient is straight-through: a
+    clipped pixel gets the gradient of the value at the border.
+
+    Raises: ValueError when a side is below 256 pixels.
     """
     decoded = decoded + ops.stop_gradient(ops.clip(decoded, 0, 1) - decoded)
     inner = ssimulacra2.inner_value(picture, decoded, ssimulacra2.NEGLIGIBLE)
@@ -73,12 +75,12 @@ def _similarity(
 
 
 def _blur(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Separable Gaussian filter of (B, H, W, D), which is mirrored beyond its border."""
+    """Separable Gaussian filter of (B, H, W, D), mirrored beyond the border."""
     taps = np.exp(-((np.arange(WINDOW) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
     taps = (taps / taps.sum()).astype("float32")
     depth = x.shape[-1]
-    # In nic.picture.metrics windows end at the border, as in the literature. Its pixels so count
-    # for a hundredth of those inside; a network trained that way lets a rim of them decay.
+    # In nic.picture.metrics windows end at the border, as in the literature. So pixels at the
+    # border have a hundredth of the weight of others, and a network trained so neglects them.
     border = [WINDOW // 2] * 2
     x = ops.pad(x, [[0, 0], border, border, [0, 0]], mode="reflect")
     down = np.tile(taps[:, None, None, None], (1, 1, depth, 1))
