@@ -31,7 +31,7 @@ def deep(tmp_path):
         (("nic", "compress", "-q", "0"), "'0': give a number, from 1 to 100"),
         (("nic", "compress", "--nonsense"), "No such option"),
         (("nic", "truncate"), "Missing option"),
-        (("nic", "test", "--max-pixels", "many"), "no number of pixels"),
+        (("nic", "test", "--max-pixels", "many"), "not a number of pixels"),
         (("nic-entropy", "--coder", "lzw"), "'lzw' is not one of"),
     ],
 )
