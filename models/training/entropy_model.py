@@ -1,8 +1,8 @@
-"""The class-conditioned prior of the latents, in the differentiable form used in training.
+"""The class-conditioned entropy model of the latents, as training needs it: differentiable.
 
 Every block of latents gets the class with the shortest code; a class gives every channel a
 zero-mean mixture of logistics ("a spike and tails"). What a file is coded with are integer
-tables made from this prior's classes afterwards: no network runs in the entropy loop.
+tables that are fitted afterwards: no network runs in the entropy loop.
 """
 
 import keras
@@ -16,11 +16,11 @@ from nic.models.config import RateConfig
 # last threshold at or below its magnitude, taken at that bin's middle.
 THRESHOLDS = (1, 2, 3, 4, 6, 8, 12)
 MIDDLES = (0.0, 1.0, 2.0, 3.0, 4.5, 6.5, 9.5, 14.0)
-SPEED = 10.0  # prior parameters move this much faster than weights at the same learning rate
+SPEED = 10.0  # its parameters move this much faster than weights at the same learning rate
 FLOOR = 1e-9  # probability; bounds the code length of an outlier at 30 bits
 
 
-class ClassPrior(keras.layers.Layer):
+class EntropyModel(keras.layers.Layer):
     """Code length of latents under the best class of each block.
 
     ``deviation`` (levels, C) is the expected standard deviation of every scaled channel at
@@ -28,7 +28,7 @@ class ClassPrior(keras.layers.Layer):
     """
 
     def __init__(self, config: RateConfig, deviation: NDArray[np.float64]) -> None:
-        super().__init__(name="prior", dtype="float32")
+        super().__init__(name="entropy_model", dtype="float32")
         self.config = config
         levels, channels = deviation.shape
         spread = np.linspace(-3.0, 1.2, config.classes)[:, None, None]

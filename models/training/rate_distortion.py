@@ -18,7 +18,7 @@ from nic.models import networks
 from nic.models.config import ModelConfig, TrainingConfig
 from nic.models.distortion.measures import MEASURES
 from nic.models.prediction import median_edge
-from nic.models.training.entropy_model import ClassPrior
+from nic.models.training.entropy_model import EntropyModel
 
 GAIN_SPEED = 4.0  # log gains move this much faster than weights at the same learning rate
 # For orthonormal coefficients quantized with step D (in 255ths), distortion D^2/12 per
@@ -40,7 +40,7 @@ class Batch(NamedTuple):
 
 
 class RateDistortion(keras.Model):
-    """Both transforms, the gains and the prior; maps a batch to its rate and distortion."""
+    """Both transforms, the gains and the entropy model; maps a batch to its rate and distortion."""
 
     def __init__(self, config: ModelConfig, sample: NDArray[np.uint8]) -> None:
         """``sample``: uint8 (B, H, W, 3) training patches for the DCT start."""
@@ -54,7 +54,7 @@ class RateDistortion(keras.Model):
         gain = np.repeat(gain[:, None], config.transform.latents, axis=1)
         self.log_gain = self._log_gain(np.log(gain), "log_gain")
         self.log_step = self._log_gain(-np.log(gain), "log_step")
-        self.prior = ClassPrior(config.rate, gain * deviation[: config.transform.latents])
+        self.entropy_model = EntropyModel(config.rate, gain * deviation[: config.transform.latents])
         self.noise = keras.random.SeedGenerator(config.training.seed)
         predicted = np.zeros(config.transform.latents, "float32")
         predicted[list(config.rate.predicted)] = 1
@@ -78,7 +78,7 @@ class RateDistortion(keras.Model):
         prediction = median_edge(rounded) * ops.convert_to_tensor(self.predicted)
         symbols = rounded - prediction
         noise = keras.random.uniform(ops.shape(scaled), -0.5, 0.5, seed=self.noise)
-        bits = self.prior(scaled + noise - prediction, symbols, level, mask)
+        bits = self.entropy_model(scaled + noise - prediction, symbols, level, mask)
         decoded = (symbols + prediction) * self._per_channel(self.log_step, level) * kept
         distortion = MEASURES[self.config.training.distortion]
         error = distortion(picture, self.synthesis(decoded))
@@ -104,8 +104,8 @@ class RateDistortion(keras.Model):
         """Copy what ``other`` has learned, in place; a network grows this way.
 
         Blocks and latents that only this model has keep their own start: near the identity,
-        and as further DCT coefficients. Rate points may differ: gains, steps and the prior's
-        levels are interpolated over log lambda, or continued along their last slope.
+        and as further DCT coefficients. Rate points may differ: gains, steps and the levels of
+        the entropy model are interpolated over log lambda, or continued along their last slope.
         Everything else must have the same shapes.
         """
         for own, theirs in zip(self._parts(), other._parts(), strict=True):
@@ -121,7 +121,7 @@ class RateDistortion(keras.Model):
 
     def _parts(self) -> list[list[keras.Variable]]:
         """The variables by part; their paths are unique within a part only."""
-        parts = [part.weights for part in (self.analysis, self.synthesis, self.prior)]
+        parts = [part.weights for part in (self.analysis, self.synthesis, self.entropy_model)]
         return [*parts, [self.log_gain, self.log_step]]
 
     def _at_rate_points(self, variable: keras.Variable, config: ModelConfig) -> NDArray[Any]:
