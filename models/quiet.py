@@ -1,16 +1,43 @@
-"""Silencing libraries in C and C++ that write to stderr themselves."""
+"""Silencing libraries that print by themselves, in a process that may have threads."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import TracebackType
+
+
+class _Shared(AbstractContextManager[None]):
+    """A context of the whole process: the first thread enters it, the last one leaves it.
+
+    A context that each thread entered by itself would restore what another thread had set.
+    """
+
+    def __init__(self, make: Callable[[], AbstractContextManager[None]]) -> None:
+        self._make, self._lock, self._inside = make, threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._context = self._make()
+                self._context.__enter__()
+            self._inside += 1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._context.__exit__(None, None, None)
 
 
 @contextmanager
-def native_stderr_closed() -> Iterator[None]:
-    """Discard all output to file descriptor 2 in this block.
-
-    For libraries that have no setting against it, and that report their errors by exceptions too.
-    """
+def _closed() -> Iterator[None]:
     try:
         saved = os.dup(2)
     except OSError:  # stderr is closed already
@@ -23,3 +50,27 @@ def native_stderr_closed() -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
+
+
+@contextmanager
+def _ignored() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+_STDERR, _WARNINGS = _Shared(_closed), _Shared(_ignored)
+
+
+def native_stderr_closed() -> AbstractContextManager[None]:
+    """A context in which all output to file descriptor 2 is discarded.
+
+    For libraries in C and C++ that have no setting against it, and that report their errors by
+    exceptions too.
+    """
+    return _STDERR
+
+
+def pillow_warnings_ignored() -> AbstractContextManager[None]:
+    """A context without Pillow's warnings about damage and size: our errors report both."""
+    return _WARNINGS

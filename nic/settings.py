@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nic.picture.metadata import Keep
     from nic.search.target import Target
 
-Backend = Literal["auto", "litert", "keras"]
+BackendName = Literal["auto", "litert", "keras"]
 STRIP_PIXELS = pixels_of_strip(1200 << 20)
 
 
@@ -36,7 +36,7 @@ class Settings:
 
     model: str = "light"
     tune: str = "psnr"
-    backend: Backend = "auto"
+    backend: BackendName = "auto"
     device: str = "auto"
     threads: int = 1
     strip_pixels: int = STRIP_PIXELS

@@ -8,6 +8,7 @@ from nic import __version__
 from nic.codec import Codec
 from nic.format.records import Stage, read_records, write_record
 from nic.models import zoo
+from nic.settings import BackendName
 from nic.transform import backends as backends
 from nic.types import Pixels
 
@@ -33,7 +34,7 @@ class Coder:
 
 def nic_coder(
     model: str = zoo.DEFAULT,
-    backend: backends.Name = "auto",
+    backend: BackendName = "auto",
     device: str = "auto",
     levels: Sequence[float] = QUALITIES,
 ) -> Coder:

@@ -8,7 +8,6 @@ import io
 import logging
 import re
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import ANY, Limit, Work
-from nic.models.quiet import native_stderr_closed
+from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import metadata, pam, png
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
@@ -59,7 +58,7 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         raise UsageError("this is a nic stream already; decode it with nic-decode")
     if data.startswith(pam.MAGIC):
         return Picture.of_samples(pam.read(data, limit))
-    with _no_warnings():
+    with pillow_warnings_ignored():
         image = opened(data)
         width, height = image.size
         limit.check(width, height, Work.PICTURE)
@@ -77,7 +76,7 @@ def of_image(image: Any, keep: Keep = "all") -> Picture:
 
     Raises: UsageError when its samples cannot be coded.
     """
-    with _no_warnings():
+    with pillow_warnings_ignored():
         return _picture(image.copy() if image.info.get("transparency") else image, b"", keep)
 
 
@@ -110,14 +109,6 @@ def _damage() -> Iterator[None]:
         raise NicError(TOO_LARGE) from error
     except DAMAGE as error:
         raise CorruptError(f"the picture is damaged: {error}") from error
-
-
-@contextmanager
-def _no_warnings() -> Iterator[None]:
-    """Suppress Pillow's warnings about damage and size; our errors report these."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
-        yield
 
 
 def opened(data: bytes) -> Any:

@@ -5,15 +5,15 @@ starts in a tenth of the time and is three times as fast. Only Keras runs on a G
 """
 
 import importlib.util
-from typing import Any, Literal, Protocol
+from threading import Lock
+from typing import Any, Protocol
 
 from nic.errors import ModelError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.models.zoo import Model
 from nic.resources import cores
+from nic.settings import BackendName
 from nic.types import Floats
-
-Name = Literal["auto", "litert", "keras"]
 
 
 class Backend(Protocol):
@@ -31,7 +31,7 @@ class Backend(Protocol):
 
 
 def load(
-    model: Model, backend: Name = "auto", device: str = "auto", cores: int | None = None
+    model: Model, backend: BackendName = "auto", device: str = "auto", cores: int | None = None
 ) -> Backend:
     """The backend for a model: LiteRT, or Keras when it or a GPU is asked for.
 
@@ -58,6 +58,7 @@ class LiteRTBackend:
         self._model = model
         self._cores = cores
         self._interpreters: dict[str, Any] = {}
+        self._one_at_a_time = Lock()  # an interpreter holds the tensors of one call
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -73,6 +74,10 @@ class LiteRTBackend:
         return self._run("synthesis.tflite", latents)
 
     def _run(self, file: str, x: Floats) -> Floats:
+        with self._one_at_a_time:
+            return self._run_alone(file, x)
+
+    def _run_alone(self, file: str, x: Floats) -> Floats:
         interpreter = self._interpreters.get(file) or self._load(file)
         at = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(at, (1, *x.shape))

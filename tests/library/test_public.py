@@ -2,8 +2,11 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -190,3 +193,18 @@ def test_any_stage_is_decoded(stages, codec):
         np.testing.assert_array_equal(nic.decompress(stages[stage]), expected)
         assert nic.info(stages[stage])[0]["stage"] == stage
     assert to_bytes(from_bytes(stages["packed"])) == stages["packed"]
+
+
+def test_threads_do_not_disturb_each_other(photographs):
+    rng = np.random.default_rng(5)
+    corners = rng.integers(0, 200, (24, 2))
+    crops = [photographs["coffee"][y : y + 60, x : x + 90] for y, x in corners]
+    expected = [nic.compress(saved(crop)) for crop in crops]
+    before = os.fstat(2), warnings.filters[:]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(nic.compress, [saved(crop) for crop in crops]))
+        decoded = list(pool.map(nic.decompress, found))
+    assert found == expected
+    for data, pixels in zip(expected, decoded, strict=True):
+        np.testing.assert_array_equal(nic.decompress(data), pixels)
+    assert (os.path.samestat(os.fstat(2), before[0]), warnings.filters) == (True, before[1])

@@ -20,6 +20,7 @@ from nic.bench.speed.published import PUBLISHED
 from nic.bench.speed.timing import Timing, sample, sample_in_turn
 from nic.errors import ModelError, NicError, UsageError
 from nic.models import zoo
+from nic.settings import BackendName
 from nic.transform import backends as backends
 from nic.types import Pixels
 
@@ -34,7 +35,7 @@ RUNS = 3  # of nic compress and nic decompress
 class Place:
     """Where networks run."""
 
-    backend: backends.Name
+    backend: BackendName
     device: str
 
 
