@@ -1,12 +1,15 @@
 """The quality comparison: rows, means, interrupts, and metrics against other implementations."""
 
+import stat
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from nic.bench import pictures
 from nic.bench.codecs import nic_coder
-from nic.bench.quality import peers, perceptual, rates, summary
+from nic.bench.quality import butteraugli, peers, perceptual, rates, summary
 from nic.bench.report import plot, tables
 from nic.errors import CorruptError, NicError, UsageError
 from nic.picture import metrics
@@ -165,7 +168,8 @@ def test_pictures_that_cannot_be_measured_are_left_out(broken, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         f"left out: {reason}" for reason in found["left_out"]
     ]
-    assert [f"Left out: {reason}." for reason in found["left_out"]] == tables.notes(found)[-2:]
+    told = [line for line in tables.notes(found) if line.startswith("Left out: ")]
+    assert told == [f"Left out: {reason}." for reason in found["left_out"]]
 
 
 @pytest.mark.parametrize("error", [ValueError("too wide"), RuntimeError("no"), OSError("no")])
@@ -232,16 +236,94 @@ def test_results_outlive_a_process_that_is_killed(folder, monkeypatch, caplog):
 
 def test_a_missing_metric_is_a_line_and_no_number(monkeypatch, folder):
     monkeypatch.setattr(perceptual, "is_installed", lambda: False)
+    monkeypatch.setattr(butteraugli, "is_installed", lambda: False)
+    rates.coders_of.cache_clear()
     setup = rates.Setup(("light",), levels=(50.0, 51.0), peers=())
     found = rates.measure(setup, pictures.in_folders([folder])[:1])
-    assert found["missing"] == [perceptual.ABSENT]
-    assert found["rows"][0]["ssimulacra2"] is None
-    assert found["means"][0]["ssimulacra2"] is None
+    rates.coders_of.cache_clear()
+    assert found["missing"] == [perceptual.ABSENT, butteraugli.ABSENT]
+    for name in ("ssimulacra2", "butteraugli"):
+        assert found["rows"][0][name] is None
+        assert found["means"][0][name] is None
+    for table in tables.tables(found):
+        assert not {"SSIMULACRA 2", "Butteraugli", "Butteraugli, 3-norm"} & set(table.header)
+        assert {len(row) for row in table.rows} == {len(table.header)}
+    assert f"Not measured: {butteraugli.ABSENT}." in tables.notes(found)
 
 
 def test_equal_pictures_have_no_finite_psnr():
     flat = np.full((176, 176, 3), 7, np.uint8)
     assert rates._scores(flat, flat)["psnr"] is None
+
+
+# -- Butteraugli ------------------------------------------------------------------------------
+
+FAKE = r"""#!{python}
+import sys
+with open(sys.argv[1], "rb") as one, open(sys.argv[2], "rb") as other:
+    equal = one.read() == other.read()
+print("0.0000000000\n3-norm: 0.000000" if equal else "5.0914940834\n3-norm: 1.965310")
+"""
+
+
+@pytest.fixture
+def fake_butteraugli(tmp_path, monkeypatch):
+    """A program in the place of butteraugli_main, which only knows equal pictures."""
+    path = tmp_path / "bin" / butteraugli.PROGRAM
+    path.parent.mkdir()
+    path.write_text(FAKE.format(python=sys.executable))
+    path.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", str(path.parent))
+    return path
+
+
+@pytest.mark.usefixtures("fake_butteraugli")
+def test_butteraugli_is_the_3_norm_that_the_program_prints(photographs):
+    source = photographs["chelsea"][:200, :200]
+    assert butteraugli.is_installed()
+    assert butteraugli.butteraugli(source, source) == 0
+    assert butteraugli.butteraugli(source, 255 - source) == 1.96531
+
+
+def test_butteraugli_that_fails_is_an_error(fake_butteraugli, photographs):
+    source = photographs["chelsea"][:200, :200]
+    fake_butteraugli.write_text("#!/bin/sh\necho cannot >&2; exit 1\n")
+    with pytest.raises(NicError, match="butteraugli_main failed: cannot"):
+        butteraugli.butteraugli(source, source)
+    fake_butteraugli.write_text("#!/bin/sh\necho assuming sRGB >&2; echo no >&2; exit 1\n")
+    with pytest.raises(NicError, match=r"failed: no$"):
+        butteraugli.butteraugli(source, source)
+    fake_butteraugli.write_text("#!/bin/sh\necho usage\n")
+    with pytest.raises(NicError, match="butteraugli_main failed: usage"):
+        butteraugli.butteraugli(source, source)
+
+
+@pytest.mark.usefixtures("fake_butteraugli")
+def test_butteraugli_is_a_column_and_a_panel(folder):
+    """Five metrics and the times: every panel of the plot has something to show."""
+    pytest.importorskip("matplotlib")
+    rates.coders_of.cache_clear()
+    setup = rates.Setup(("light",), levels=(50.0, 57.0), peers=("jpeg",))
+    found = rates.measure(setup, pictures.in_folders([folder])[:1])
+    rates.coders_of.cache_clear()
+    assert butteraugli.ABSENT not in found["missing"]
+    assert {row["butteraugli"] for row in found["means"]} == {1.96531}
+    for table, name in zip(
+        tables.tables(found), ("Butteraugli", "Butteraugli, 3-norm"), strict=True
+    ):
+        assert name in table.header
+    assert plot.draw(found, "png").startswith(b"\x89PNG")
+
+
+def test_butteraugli_of_equal_and_worse_pictures(photographs):
+    if not butteraugli.is_installed():
+        pytest.skip("butteraugli_main is not installed")
+    source = photographs["chelsea"][:200, :200]
+    noise = np.random.default_rng(3).normal(0, 1, source.shape)
+    worse = [np.clip(source + s * noise, 0, 255).astype(np.uint8) for s in (0, 4, 16)]
+    found = [butteraugli.butteraugli(source, decoded) for decoded in worse]
+    assert found[0] == 0
+    assert found[0] < found[1] < found[2]
 
 
 # -- against other implementations ------------------------------------------------------------

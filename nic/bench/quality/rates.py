@@ -18,7 +18,7 @@ from typing import Any
 
 from nic.bench import machine, pictures
 from nic.bench.codecs import QUALITIES, Coder, nic_coder
-from nic.bench.quality import peers, perceptual, summary, workers
+from nic.bench.quality import butteraugli, peers, perceptual, summary, workers
 from nic.errors import NicError
 from nic.picture import metrics
 from nic.types import Pixels
@@ -105,7 +105,8 @@ def coders_of(setup: Setup) -> tuple[list[Coder], list[str]]:
     network = (setup.backend, setup.device)
     own = [nic_coder(model, *network, setup.levels) for model in setup.models]
     found, missing = peers.installed(setup.peers)
-    return [*own, *found], missing + [perceptual.ABSENT] * (not perceptual.is_installed())
+    measures = (perceptual, butteraugli)
+    return [*own, *found], missing + [m.ABSENT for m in measures if not m.is_installed()]
 
 
 # -- one file ---------------------------------------------------------------------------------
@@ -139,11 +140,13 @@ def _scores(pixels: Pixels, decoded: Pixels) -> dict[str, float | None]:
     peak = metrics.psnr(pixels, decoded)
     ssim, ms_ssim = metrics.similarities(pixels, decoded)
     score = perceptual.ssimulacra2(pixels, decoded) if perceptual.is_installed() else None
+    distance = butteraugli.butteraugli(pixels, decoded) if butteraugli.is_installed() else None
     return {
         "psnr": peak if math.isfinite(peak) else None,
         "ssim": ssim,
         "ms_ssim": ms_ssim,
         "ssimulacra2": score,
+        "butteraugli": distance,
     }
 
 

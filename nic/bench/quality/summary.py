@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Sequence
 from functools import partial
+from operator import neg
 from typing import Any
 
 from nic.bench.codecs import Coder
@@ -16,8 +17,10 @@ METRICS = {
     "ssim": "SSIM",
     "ms_ssim": "MS-SSIM",
     "ssimulacra2": "SSIMULACRA 2",
+    "butteraugli": "Butteraugli, 3-norm",
 }
 SIMILARITIES = ("ssim", "ms_ssim")  # compared in decibels
+DISTANCES = ("butteraugli",)  # compared with their sign turned: lower is better
 TIMED = 3  # pictures whose coding is timed
 REPEATS = 3  # of each
 
@@ -40,10 +43,18 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def curve(rows: Sequence[Row], codec: str, metric: str) -> list[Point]:
-    """Rate and quality of a codec's mean rows; the similarities in decibels."""
-    scale = in_decibels if metric in SIMILARITIES else float
-    mine = [row for row in rows if row["codec"] == codec and row[metric] is not None]
+    """Rate and quality of a codec's mean rows: similarities in decibels, distances negative.
+
+    Empty for a metric that was not measured, or that an older report does not know.
+    """
+    scale = in_decibels if metric in SIMILARITIES else neg if metric in DISTANCES else float
+    mine = [row for row in rows if row["codec"] == codec and row.get(metric) is not None]
     return [(row["bpp"], scale(row[metric])) for row in mine]
+
+
+def measured(rows: Sequence[Row]) -> list[str]:
+    """The metrics of which any row has a value."""
+    return [name for name in METRICS if any(row.get(name) is not None for row in rows)]
 
 
 def bd_rates(names: Sequence[str], own: int, rows: Sequence[Row]) -> list[Row]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from nic.bench import machine
-from nic.bench.quality.summary import METRICS, curve, percent
+from nic.bench.quality.summary import METRICS, curve, measured, percent
 from nic.bench.report.tables import NOTHING, Table, seconds
 from nic.bench.report.tables import percent as in_percent
 from nic.errors import CorruptError, UsageError
@@ -112,12 +112,13 @@ def _rate(before: Report, after: Report, codec: str, metric: str) -> float | Non
 
 
 def _rate_table(rows: list[Row]) -> Table:
+    metrics = measured(rows)
     cells = [
-        [row["before"], row["after"], *(in_percent(row[metric]) for metric in METRICS)]
+        [row["before"], row["after"], *(in_percent(row[metric]) for metric in metrics)]
         + [" → ".join(map(seconds, row[way])) for way in ("encode", "decode")]
         for row in rows
     ]
-    names = [name.split(",")[0] for name in METRICS.values()]
+    names = [METRICS[metric].split(",")[0] for metric in metrics]
     return Table(
         "Bytes after relative to before at equal quality (BD-rate)",
         ["before", "after", *names, "encode, s", "decode, s"],
@@ -126,7 +127,8 @@ def _rate_table(rows: list[Row]) -> Table:
 
 
 def _levels(before: Report, after: Report) -> list[Row]:
-    names = ("bpp", *METRICS)
+    shared = set(measured(before["means"])) & set(measured(after["means"]))
+    names = ("bpp", *(metric for metric in METRICS if metric in shared))
     old = {(row["codec"], row["level"]): row for row in before["means"]}
     return [
         {"codec": new["codec"], "level": new["level"]}
@@ -137,14 +139,19 @@ def _levels(before: Report, after: Report) -> list[Row]:
 
 
 def _level_table(rows: list[Row]) -> Table:
-    digits = {"bpp": 4, "psnr": 3, "ssim": 5, "ms_ssim": 5, "ssimulacra2": 2}
+    digits = {"bpp": 4, "psnr": 3, "ssim": 5, "ms_ssim": 5, "ssimulacra2": 2, "butteraugli": 3}
+    metrics = measured(rows)
     cells = [
         [row["codec"], f"{row['level']:g}"]
-        + [NOTHING if row[name] is None else f"{row[name]:+.{n}f}" for name, n in digits.items()]
+        + [_difference(row[name], digits[name]) for name in ("bpp", *metrics)]
         for row in rows
     ]
     return Table(
         "Differences of the means, after less before",
-        ["codec", "level", "bpp", *METRICS.values()],
+        ["codec", "level", "bpp", *(METRICS[name] for name in metrics)],
         cells,
     )
+
+
+def _difference(value: float | None, digits: int) -> str:
+    return NOTHING if value is None else f"{value:+.{digits}f}"

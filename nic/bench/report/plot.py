@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nic.bench.quality.bdrate import Point
-from nic.bench.quality.summary import METRICS, SIMILARITIES, curve, percent
+from nic.bench.quality.summary import DISTANCES, METRICS, SIMILARITIES, curve, percent
 from nic.bench.report.tables import seconds
 from nic.bench.speed import stages
 from nic.errors import UsageError
@@ -64,7 +64,7 @@ def _quality(figure: "Figure", report: Report) -> None:
     """A curve per metric, and seconds against size at equal PSNR."""
     from matplotlib.lines import Line2D
 
-    figure.set_size_inches(11.5, 7.5)
+    figure.set_size_inches(11.5, 8.5)
     first = report["codecs"][0]["name"]
     metrics = [metric for metric in METRICS if _points(report, first, metric)]
     grid = figure.subplots(2, 3).ravel()
@@ -76,7 +76,7 @@ def _quality(figure: "Figure", report: Report) -> None:
     for axes in grid[len(metrics) + timed :]:
         axes.axis("off")
     lines = [Line2D([], [], label=c["title"], **_style(n)) for n, c in enumerate(report["codecs"])]
-    grid[-1].legend(handles=lines, loc="center", frameon=False, fontsize=10)
+    figure.legend(handles=lines, loc="outside lower center", ncols=3, frameon=False, fontsize=10)
     figure.suptitle(f"Means of {len(report['pictures'])} pictures")
 
 
@@ -96,7 +96,8 @@ def _curves(axes: "Axes", report: Report, metric: str) -> None:
     axes.set_xlim(0, 1.6 * max(rates))
     axes.set_ylim(min(values) - 2 * margin, max(values) + 2 * margin)
     scale = ", -10 log10(1 - s)" if metric in SIMILARITIES else ""
-    axes.set(xlabel="bits per pixel", ylabel=f"{METRICS[metric]}{scale}")
+    sign = "-" if metric in DISTANCES else ""  # up is better in every panel
+    axes.set(xlabel="bits per pixel", ylabel=f"{sign}{METRICS[metric]}{scale}")
 
 
 def _speed_and_size(axes: "Axes", report: Report) -> None:

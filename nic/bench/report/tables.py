@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from nic.bench import machine
-from nic.bench.quality.summary import METRICS
+from nic.bench.quality.summary import METRICS, measured
 from nic.bench.speed import reference, stages
 
 Report = dict[str, Any]
@@ -66,16 +66,17 @@ def _rates(report: Report, own: str) -> Table:
         if row["codec"] == own
     }
     times = {row["codec"]: row for row in report["seconds"]}
+    metrics = measured(report["means"])
     rows = [
         [title]
-        + [percent(rates.get((name, metric))) for metric in METRICS]
+        + [percent(rates.get((name, metric))) for metric in metrics]
         + [
             seconds(times[name][way]["median"]) if times else NOTHING
             for way in ("encode", "decode")
         ]
         for name, title in titles.items()
     ]
-    names = [name.split(",")[0] for name in METRICS.values()]
+    names = [METRICS[metric].split(",")[0] for metric in metrics]
     return Table(
         f"Bytes of {titles[own]} relative to others at equal quality (BD-rate), "
         f"{len(report['pictures'])} pictures",
@@ -86,16 +87,19 @@ def _rates(report: Report, own: str) -> Table:
 
 def _ladder(report: Report) -> Table:
     codecs = {codec["name"]: codec for codec in report["codecs"]}
-    digits = {"bpp": 3, "psnr": 2, "ssim": 4, "ms_ssim": 4, "ssimulacra2": 1}
+    digits = {"psnr": 2, "ssim": 4, "ms_ssim": 4, "ssimulacra2": 1, "butteraugli": 3}
+    metrics = measured(report["means"])
     rows = [
         [
             codecs[row["codec"]]["title"],
             f"{codecs[row['codec']]['parameter']} {row['level']:g}",
-            *(number(row[name], n) for name, n in digits.items()),
+            number(row["bpp"], 3),
+            *(number(row[name], digits[name]) for name in metrics),
         ]
         for row in report["means"]
     ]
-    return Table("Means over the pictures", ["codec", "level", "bpp", *METRICS.values()], rows)
+    header = ["codec", "level", "bpp", *(METRICS[name] for name in metrics)]
+    return Table("Means over the pictures", header, rows)
 
 
 def _versions(codecs: Iterable[Row]) -> str:
