@@ -19,7 +19,7 @@ from nic.models.zoo import DEFAULT
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
-PEERS = ("jpeg", "jpeg2000", "bpg", "webp", "avif", "jpegxl", "none")
+PEERS = ("jpeg", "jpeg2000", "bpg", "webp", "avif-iq", "avif-ssim", "jpegxl", "none")
 SIDE = re.compile(r"[1-9][0-9]{0,5}")
 
 

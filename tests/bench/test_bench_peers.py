@@ -79,7 +79,7 @@ def test_files_say_that_they_are_444(crop):
     data = peers.bpg().encode(crop, 30)
     at = data.index(b"hvcC") + 4
     assert data[at + 16] & 3 == 3  # chroma_format_idc
-    data = peers.avif().encode(crop, 50)
+    data = peers.avif("iq").encode(crop, 50)
     at = data.index(b"av1C") + 4
     assert (data[at + 2] >> 2) & 3 == 0  # chroma_subsampling_x and _y
     file = Image.open(io.BytesIO(peers.jpeg().encode(crop, 80)))
@@ -88,6 +88,39 @@ def test_files_say_that_they_are_444(crop):
 
 def test_versions_are_those_of_the_libraries(peer):
     assert any(character.isdigit() for character in peer.version)
+
+
+def avif_file(pixels, **advanced):
+    """What Pillow writes at our speed and level 50, with these settings of libaom."""
+    file = io.BytesIO()
+    settings = {"quality": 50, "subsampling": "4:4:4", "speed": 6, "codec": "aom"}
+    Image.fromarray(pixels).save(file, "AVIF", **settings, advanced=advanced)
+    return file.getvalue()
+
+
+def test_the_two_rows_of_avif_are_two_tunings(crop):
+    """The one named in the title, each with bytes of its own; no libaom ignores the name."""
+    iq, ssim = (peers.avif(tune).encode(crop, 50) for tune in ("iq", "ssim"))
+    assert iq == avif_file(crop, tune="iq")
+    assert ssim == avif_file(crop, tune="ssim")
+    assert iq != ssim
+    for tune in ("iq", "ssim"):
+        assert peers.avif(tune).title == f"AVIF 4:4:4, speed 6, tune={tune}"
+
+
+def test_tune_iq_is_what_libavif_does_by_default(crop):
+    from PIL import features
+
+    if tuple(map(int, features.version("avif").split(".")[:2])) < (1, 4):
+        pytest.skip("before libavif 1.4.0 the default was another")
+    assert peers.avif("iq").encode(crop, 50) == avif_file(crop)
+
+
+def test_a_tuning_that_libaom_does_not_know_is_a_line_and_no_failure_of_pictures(monkeypatch):
+    monkeypatch.setitem(peers.PEERS, "avif-iq", lambda: peers.avif("no-such-tuning"))
+    found, (line,) = peers.installed(("avif-iq", "avif-ssim"))
+    assert [coder.name for coder in found] == ["avif-ssim"]
+    assert "tune=no-such-tuning: pip install --upgrade pillow" in line
 
 
 # -- what is not there ------------------------------------------------------------------------
@@ -149,7 +182,7 @@ def test_a_failing_encoder_is_an_error(tmp_path):
 # here, are JPEG (4:2:0) and JPEG 2000 (an encoder that is a decibel worse): see the next test.
 SAME = {
     "webp": ("WebP 1.2.4", 50),
-    "avif": ("AVIF 4:4:4 speed 6 (libavif 0.11.1, libaom 3.6)", 38),
+    "avif-ssim": ("AVIF 4:4:4 speed 6 (libavif 0.11.1, libaom 3.6)", 38),
     "jpegxl": ("JPEG XL effort 7 (libjxl 0.7.0)", 3),
     "bpg": ("BPG 4:4:4 (x265)", 42),
 }

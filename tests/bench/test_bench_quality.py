@@ -256,6 +256,65 @@ def test_equal_pictures_have_no_finite_psnr():
     assert rates._scores(flat, flat)["psnr"] is None
 
 
+# -- against a codec of several settings ------------------------------------------------------
+
+
+def made_means(**factors):
+    """Straight curves of all metrics: each codec needs so many times the bytes of another."""
+    return [
+        {"codec": codec, "level": level, "bpp": factors[codec] * 2.0**level}
+        | {name: level / 10 if name in summary.SIMILARITIES else level for name in summary.METRICS}
+        | {"butteraugli": 9 - level}
+        for codec in factors
+        for level in (1, 2, 3, 4)
+    ]
+
+
+def test_the_better_setting_is_found_for_every_metric():
+    rows = made_means(nic=1, jpeg=4, **{"avif-iq": 2, "avif-ssim": 1.25})
+    for row in rows:
+        if row["codec"] == "avif-iq":  # the better one in what it is tuned for
+            row["ssimulacra2"] += 1
+    names = ["nic", "jpeg", "avif-iq", "avif-ssim"]
+    found = {(r["against"], r["metric"]): r["percent"] for r in summary.bd_rates(names, 1, rows)}
+    better = {metric: found["AVIF, better of both", metric] for metric in summary.METRICS}
+    assert better.pop("ssimulacra2") == found["avif-iq", "ssimulacra2"] == pytest.approx(0, abs=0.1)
+    assert set(better.values()) == {-20.0}
+    assert found["avif-iq", "butteraugli"] == -50
+
+
+def test_one_setting_alone_is_not_the_better_of_both():
+    rows = made_means(nic=1, **{"avif-iq": 2})
+    found = summary.bd_rates(["nic", "avif-iq"], 1, rows)
+    assert {row["against"] for row in found} == {"avif-iq"}
+
+
+def test_a_setting_that_shares_no_quality_does_not_count():
+    assert summary._largest([None, -3.0]) == -3
+    assert summary._largest([None, None]) is None
+
+
+def test_settings_are_peers():
+    for settings in summary.SETTINGS.values():
+        assert set(settings) <= set(peers.PEERS)
+
+
+def test_the_better_of_both_is_a_line_below_both(folder):
+    setup = rates.Setup(("light",), levels=(55.0, 65.0), peers=("avif-iq", "avif-ssim", "jpegxl"))
+    if rates.coders_of(setup)[1][:1] and len(rates.coders_of(setup)[0]) < 4:
+        pytest.skip("not every peer is installed")
+    found = rates.measure(setup, pictures.in_folders([folder])[:1])
+    table = tables.tables(found)[0]
+    titles = [row[0] for row in table.rows]
+    at = titles.index("AVIF, better of both")
+    assert ["tune=iq" in titles[at - 2], "tune=ssim" in titles[at - 1]] == [True, True]
+    assert "JPEG XL" in titles[at + 1]
+    rows = [table.rows[n] for n in (at - 2, at - 1, at)]
+    for iq, ssim, better in list(zip(*rows, strict=True))[1:-2]:
+        assert better in (iq, ssim)
+    assert rows[-1][-2:] == ["-", "-"]
+
+
 # -- Butteraugli ------------------------------------------------------------------------------
 
 FAKE = r"""#!{python}

@@ -1,8 +1,8 @@
 """The codecs that people would use instead, each as strong as its library makes it.
 
-All code 4:4:4 but WebP, whose format has 4:2:0 alone. Where an encoder can be tuned, it is
-tuned for fidelity, not for taste, since that is what the curves measure: libavif's and x265's
-defaults give up half a decibel and more of PSNR.
+All code 4:4:4 but WebP, whose format has 4:2:0 alone. HEVC is tuned for fidelity: x265's
+defaults give up half a decibel and more of PSNR. AVIF is here with two settings, because neither
+is the better one in all metrics.
 """
 
 import importlib.util
@@ -67,17 +67,27 @@ def webp() -> Coder:
     )  # fmt: skip
 
 
-def avif() -> Coder:
-    """AVIF by libaom, tuned for SSIM: on a par with tuning for PSNR, and better in MS-SSIM."""
-    version = _required("avif", "AVIF")
+def avif(tune: str) -> Coder:
+    """AVIF by libaom, tuned for the eye (iq) or for fidelity (ssim).
+
+    Since 1.4.0, iq is libavif's default for still pictures. In PSNR, ssim is as good as psnr; in
+    MS-SSIM, it is better than psnr.
+    """
+    version = f"libavif {_required('avif', 'AVIF')}, libaom {_aom_version()}"
     levels = (5, 18, 31, 44, 57, 70)
-    return _pillow(
-        "avif", "AVIF 4:4:4, speed 6, tune=ssim", f"libavif {version}", "quality", levels, "AVIF",
+    coder = _pillow(
+        f"avif-{tune}", f"AVIF 4:4:4, speed 6, tune={tune}", version, "quality", levels, "AVIF",
         lambda quality: {
             "quality": int(quality), "subsampling": "4:4:4", "speed": 6, "codec": "aom",
-            "advanced": {"tune": "ssim"},
+            "advanced": {"tune": tune},
         },
     )  # fmt: skip
+    try:
+        coder.encode(np.zeros((16, 16, 3), np.uint8), 50)
+    except REFUSALS as error:
+        upgrade = "pip install --upgrade pillow"
+        raise Missing(f"AVIF: this Pillow's libaom refuses tune={tune}: {upgrade}") from error
+    return coder
 
 
 def jpegxl() -> Coder:
@@ -120,7 +130,8 @@ PEERS: dict[str, Callable[[], Coder]] = {
     "jpeg2000": jpeg2000,
     "bpg": bpg,
     "webp": webp,
-    "avif": avif,
+    "avif-iq": partial(avif, "iq"),
+    "avif-ssim": partial(avif, "ssim"),
     "jpegxl": jpegxl,
 }
 
@@ -177,6 +188,12 @@ def _feature(name: str) -> str | None:
     from PIL import features
 
     return features.version(name) if features.check(name) else None
+
+
+def _aom_version() -> str:
+    from PIL import AvifImagePlugin
+
+    return AvifImagePlugin.get_codec_version("aom") or "none"
 
 
 def _required(feature: str, title: str) -> str:

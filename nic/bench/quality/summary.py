@@ -21,6 +21,8 @@ METRICS = {
 }
 SIMILARITIES = ("ssim", "ms_ssim")  # compared in decibels
 DISTANCES = ("butteraugli",)  # compared with their sign turned: lower is better
+# The settings of one codec, of which each is the best in some metrics.
+SETTINGS = {"AVIF, better of both": ("avif-iq", "avif-ssim")}
 TIMED = 3  # pictures whose coding is timed
 REPEATS = 3  # of each
 
@@ -58,14 +60,31 @@ def measured(rows: Sequence[Row]) -> list[str]:
 
 
 def bd_rates(names: Sequence[str], own: int, rows: Sequence[Row]) -> list[Row]:
-    """BD-rates of the first ``own`` codecs against every other one, by every metric."""
+    """BD-rates of the first ``own`` codecs against every other one, by every metric.
+
+    A codec in ``SETTINGS`` of which all settings were measured has a line for the better one.
+    """
     pairs = [(codec, other) for codec in names[:own] for other in names if other != codec]
-    return [
+    single: list[Row] = [
         {"codec": codec, "against": other, "metric": metric}
         | {"percent": percent(curve(rows, other, metric), curve(rows, codec, metric))}
         for codec, other in pairs
         for metric in METRICS
     ]
+    found = {(row["codec"], row["against"], row["metric"]): row["percent"] for row in single}
+    return single + [
+        {"codec": codec, "against": title, "metric": metric}
+        | {"percent": _largest([found[codec, other, metric] for other in settings])}
+        for codec in names[:own]
+        for title, settings in SETTINGS.items()
+        if set(settings) <= set(names)
+        for metric in METRICS
+    ]
+
+
+def _largest(values: Sequence[float | None]) -> float | None:
+    """The BD-rate against the better setting: the fewer bytes it needs, the larger that is."""
+    return max((value for value in values if value is not None), default=None)
 
 
 def percent(anchor: Sequence[Point], test: Sequence[Point]) -> float | None:

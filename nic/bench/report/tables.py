@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from nic.bench import machine
-from nic.bench.quality.summary import METRICS, measured
+from nic.bench.quality.summary import METRICS, SETTINGS, measured
 from nic.bench.speed import reference, stages
 
 Report = dict[str, Any]
@@ -71,10 +71,10 @@ def _rates(report: Report, own: str) -> Table:
         [title]
         + [percent(rates.get((name, metric))) for metric in metrics]
         + [
-            seconds(times[name][way]["median"]) if times else NOTHING
+            seconds(times[name][way]["median"]) if name in times else NOTHING
             for way in ("encode", "decode")
         ]
-        for name, title in titles.items()
+        for name, title in _with_better(titles).items()
     ]
     names = [METRICS[metric].split(",")[0] for metric in metrics]
     return Table(
@@ -83,6 +83,19 @@ def _rates(report: Report, own: str) -> Table:
         ["against", *names, "encode, s", "decode, s"],
         rows,
     )
+
+
+def _with_better(titles: dict[str, str]) -> dict[str, str]:
+    """With a line for the better of a codec's settings, below the last of them."""
+    lines: dict[str, str] = {}
+    for name, title in titles.items():
+        lines[name] = title
+        lines |= {
+            better: better
+            for better, settings in SETTINGS.items()
+            if name in settings and lines.keys() >= set(settings)
+        }
+    return lines
 
 
 def _ladder(report: Report) -> Table:
