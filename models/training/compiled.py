@@ -1,4 +1,4 @@
-"""Many training steps as one program on JAX, where Keras's own loop leaves a GPU waiting."""
+"""Many training steps as one program on JAX; Keras's own loop would leave a GPU waiting."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,16 +10,16 @@ import numpy as np
 
 from nic.models.training.rate_distortion import Batch
 
-# Gains and steps are exponentials of products: with the 10 bits of a GPU's default precision
-# for float32, what is trained would not be what is exported. Blocks in bfloat16 do not mind.
+# Gains and steps are exponentials of matrix products. By default a GPU computes these with 10 bits,
+# and the trained values would differ from the exported ones. Blocks in bfloat16 are not affected.
 jax.config.update("jax_default_matmul_precision", "highest")
 
 
 class Steps:
-    """Steps of a compiled ``keras.Model``; between calls its variables hold the state."""
+    """Training steps of a compiled ``keras.Model``; its variables hold the state between calls."""
 
     def __init__(self, model: keras.Model, size: int) -> None:
-        """``size``: pixels a side of the patches."""
+        """``size``: side of the patches in pixels."""
         self._model, self._optimizer, self._size = model, model.optimizer, size
         variables = self._optimizer.variables
         self._rate = [v is self._optimizer.learning_rate for v in variables].index(True)
@@ -28,7 +28,10 @@ class Steps:
     def __call__(self, pixels: Any, batches: Sequence[Batch], rates: Sequence[float]) -> Any:
         """Train on each batch at its learning rate.
 
-        Returns: float (N, 3): loss, bits per pixel and squared error of every step.
+        Args:
+            pixels: uint8 (N, 3), the pixels that batches refer to.
+            batches, rates: one of each per step.
+        Returns: float (steps, 3): loss, bits per pixel and distortion of every step.
         """
         parts = (
             self._model.trainable_variables,

@@ -1,6 +1,7 @@
 """Training pictures: from tar shards, or from any folder of pictures.
 
-``scripts/prepare.py`` writes shards; both refuse the pictures that models are measured on.
+``scripts/prepare.py`` writes shards. It and this module refuse the Kodak pictures, on which models
+are measured.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from nic.errors import UsageError
 
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".ppm"}
-# The Kodak suite: the start of the SHA-256 of each picture's three histograms (see ``is_kodak``).
+# For each picture of the Kodak suite the start of the SHA-256 of its histograms (``is_kodak``).
 KODAK_SIZE = {512, 768}
 KODAK_REFUSED = "a picture of the Kodak suite, which models are measured on"
 # fmt: off
@@ -33,9 +34,10 @@ KODAK = frozenset((
 def load_pictures(root: Path, smallest: int) -> list[NDArray[np.uint8]]:
     """Every picture under ``root`` (files, and members of ``*.tar``) as uint8 (H, W, 3).
 
-    Pictures with a side below ``smallest`` pixels are left out. Sorted by name, so that a
-    seed gives the same crops everywhere. Raises UsageError if nothing is left, or for a
-    picture of the Kodak suite.
+    Pictures with a side below ``smallest`` pixels are left out. The others are sorted by name, so
+    that a seed gives the same crops everywhere.
+
+    Raises: UsageError if no picture is left, or for a picture of the Kodak suite.
     """
     pictures = [rgb for data in _members(root) if min((rgb := _rgb(data)).shape[:2]) >= smallest]
     if not pictures:
@@ -46,10 +48,10 @@ def load_pictures(root: Path, smallest: int) -> list[NDArray[np.uint8]]:
 
 
 def is_kodak(pixels: NDArray[np.uint8]) -> bool:
-    """Whether uint8 (H, W, 3) is a picture of the Kodak suite, whatever its file is called.
+    """Whether pixels, uint8 (H, W, 3), are a picture of the Kodak suite.
 
-    By its colours' histograms: the picture may be turned or mirrored, but not be scaled,
-    cropped, or coded with loss.
+    The histograms of the colours are compared. So a picture is found even if it is turned or
+    mirrored, but not if it is scaled, cropped or coded with loss.
     """
     if set(pixels.shape[:2]) != KODAK_SIZE:
         return False

@@ -1,8 +1,8 @@
-"""The class-conditioned entropy model of the latents, as training needs it: differentiable.
+"""The entropy model of the latents with its classes, in the differentiable form for training.
 
-Every block of latents gets the class with the shortest code; a class gives every channel a
-zero-mean mixture of logistics ("a spike and tails"). What a file is coded with are integer
-tables that are fitted afterwards: no network runs in the entropy loop.
+Every block of latents gets the class with the shortest code. In a class, every channel has a
+zero-mean mixture of logistics ("a spike and tails"). Files are coded with integer tables, which
+``nic.models.training.fitting`` makes later; so entropy coding runs no network.
 """
 
 import keras
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 
 from nic.models.config import RateConfig
 
-# Magnitudes at which the code length of a class is tabulated: a symbol costs as much as the
-# last threshold at or below its magnitude, taken at that bin's middle.
+# To choose a class, code lengths are tabulated by bins of the magnitude. THRESHOLDS separate the
+# bins; a symbol costs as much as the middle of its bin.
 THRESHOLDS = (1, 2, 3, 4, 6, 8, 12)
 MIDDLES = (0.0, 1.0, 2.0, 3.0, 4.5, 6.5, 9.5, 14.0)
-SPEED = 10.0  # its parameters move this much faster than weights at the same learning rate
-FLOOR = 1e-9  # probability; bounds the code length of an outlier at 30 bits
+SPEED = 10.0  # how many times faster than weights the parameters of this model are trained
+FLOOR = 1e-9  # least probability; so an outlier costs at most 30 bits
 
 
 class EntropyModel(keras.layers.Layer):
-    """Code length of latents under the best class of each block.
+    """Code length of latents with the best class for each block.
 
-    ``deviation`` (levels, C) is the expected standard deviation of every scaled channel at
-    every rate point; the classes start as multiples of it.
+    ``deviation`` (L, C) is the expected standard deviation of every channel, times its gain, at
+    every rate point. The scales of the classes start as multiples of it.
     """
 
     def __init__(self, config: RateConfig, deviation: NDArray[np.float64]) -> None:
@@ -53,11 +53,11 @@ class EntropyModel(keras.layers.Layer):
         """Bits of each picture, class indices included.
 
         Args:
-            noisy: latents with uniform noise (B, h, w, C), for which the rate is counted.
-            symbols: rounded latents (B, h, w, C), by which the class is chosen.
-            level: weights over the rate points (B, L).
-            mask: 1.0 for the channels that are coded (B, C).
-        Returns: (B,) bits.
+            noisy: (B, h, w, C), latents with uniform noise, whose code length is returned.
+            symbols: (B, h, w, C), rounded latents, which decide the classes.
+            level: (B, L), weights of the rate points.
+            mask: (B, C), 1 for channels that are coded, else 0.
+        Returns: (B,), bits.
         """
         k, c, m = self.scale.shape
         offset = ops.matmul(level, self.level * SPEED)[:, None, :, None]  # (B, 1, C, 1)
@@ -80,7 +80,7 @@ class EntropyModel(keras.layers.Layer):
         return ops.sum(bits, axis=(1, 2, 3)) + index
 
     def _blocks(self, x: keras.KerasTensor) -> keras.KerasTensor:
-        """(B, h, w, C) -> (B, N, s*s, C), N blocks of s x s latents."""
+        """Split into N blocks of s x s latents: (B, h, w, C) -> (B, N, s*s, C)."""
         s = self.config.class_block
         _, h, w, c = ops.shape(x)
         x = ops.reshape(x, (-1, h // s, s, w // s, s, c))
@@ -92,7 +92,7 @@ class EntropyModel(keras.layers.Layer):
         table: keras.KerasTensor,
         index_bits: keras.KerasTensor,
     ) -> keras.KerasTensor:
-        """One-hot class (B, N, K) of every block, by least code length; no gradient."""
+        """The class with the shortest code of every block, one-hot (B, N, K); no gradient."""
         magnitude = self._blocks(ops.abs(symbols))[..., None]
         thresholds = ops.convert_to_tensor(np.asarray(THRESHOLDS, "float32"))
         above = ops.cast(magnitude >= thresholds, "float32")
@@ -112,7 +112,7 @@ def _bits(
     value: keras.KerasTensor, log_scale: keras.KerasTensor, log_weight: keras.KerasTensor
 ) -> keras.KerasTensor:
     """Code length of the unit interval around ``value``; the mixture is the last axis."""
-    value = ops.abs(value)  # symmetric: the left tail keeps its precision in float32
+    value = ops.abs(value)  # by symmetry; in the right tail float32 would lose precision
     slope = ops.exp(-log_scale)
     inside = ops.sigmoid((0.5 - value) * slope) - ops.sigmoid((-0.5 - value) * slope)
     probability = ops.sum(ops.exp(log_weight) * inside, axis=-1)

@@ -1,4 +1,4 @@
-"""Freeze a trained model family into a folder of the zoo."""
+"""Writing a trained model as a folder of the zoo."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from nic.models.training.rate_distortion import RateDistortion
 from nic.types import CODEBOOK
 
 DEFAULT_QUALITY = 50
-JOIN = 4  # of a score: how far from its ends quality starts to differ from it
+JOIN = 4  # how far from the ends of the scores quality starts to differ from the score
 FILES = ("analysis.tflite", "synthesis.tflite", "weights.npz", "prior.npz")
 
 
@@ -28,11 +28,15 @@ def export(
 ) -> None:
     """Write model.json, weights.npz and both LiteRT networks into ``folder``.
 
-    The entropy coder's tables come after: see ``add_prior``. Needs the TensorFlow backend,
-    which LiteRT models are converted from.
+    The tables of the entropy coder come later: see ``add_prior``. Needs the TensorFlow backend,
+    because LiteRT models are converted from it.
 
-    Args: points: the rate points of the exported model, from quality 1 to quality 100, as
-        ascending (fractional) indices into those of training; None for all of training's.
+    Args:
+        trained: the model; it is balanced in place, see ``RateDistortion.balance``.
+        folder: the folder to write into.
+        version: number of the model's version.
+        points: the rate points of the exported model, from quality 1 to 100, as ascending
+            (fractional) indices into the rate points of training; None for the latter themselves.
     """
     trained.balance()
     tables = trained.tables() | {"lambdas": np.array(trained.config.rate.lambdas)[:, None]}
@@ -56,21 +60,22 @@ def export(
 
 
 def at_points(table: NDArray[Any], points: NDArray[np.float64]) -> NDArray[Any]:
-    """Geometric interpolation of rows (L, C) at fractional indices (N,): (N, C)."""
+    """Geometric interpolation of rows (L, C) at fractional indices (N,) -> (N, C)."""
     below = np.clip(points.astype(int), 0, len(table) - 2)
     share = (points - below)[:, None]
     return np.asarray(table[below] ** (1 - share) * table[below + 1] ** share)
 
 
 def even_in_score(scores: NDArray[np.float64], count: int) -> NDArray[np.float64]:
-    """Rate points at which quality is about a score that grows with the rate.
+    """Rate points for which the quality is about equal to a score, such as SSIMULACRA 2.
 
-    Quality q shall have the score q. At the lower end, where the first rate point scores
-    better, and at the upper end, where the last one scores worse, the scores are evenly
-    stretched.
+    Quality q should have the score q. Near quality 1 the first rate point may have a higher score,
+    and near quality 100 the last one a lower score. There the scores are stretched evenly.
 
-    Args: scores: (L,) of the rate points of training, ascending.
-    Returns: (count,) fractional indices, from 0 to L - 1.
+    Args:
+        scores: (L,), the scores of the rate points of training, ascending.
+        count: how many rate points to return.
+    Returns: (count,), fractional indices from 0 to L - 1.
     """
     quality = np.linspace(1, 100, count)
     least, most = float(scores[0]), float(scores[-1])
@@ -82,9 +87,10 @@ def even_in_score(scores: NDArray[np.float64], count: int) -> NDArray[np.float64
 def export_reference(
     trained: dcn.SoftRateDistortion, folder: Path, name: str, version: int
 ) -> None:
-    """Write a model of the reference family as ``export`` does; it has no tables of its own.
+    """Write a model of the reference family as ``export`` does; it has no tables.
 
-    It has one rate point, as its quality is the number of its latents: gains and steps are 1.
+    It has only one rate point, as the number of latent channels decides its quality. Gains and
+    steps are 1.
     """
     _write_networks(trained.analysis, trained.synthesis, folder)
     ones = [[1.0] * trained.latents] * 2  # at quality 1 and at 100
@@ -118,13 +124,13 @@ def _write_networks(analysis: keras.Model, synthesis: keras.Model, folder: Path)
 
 
 def add_prior(folder: Path, prior: Prior) -> None:
-    """Write prior.npz into a model's folder and make it part of the model's identity."""
+    """Write prior.npz into a model's folder, and its hash into model.json."""
     prior.save(folder / "prior.npz")
     _write(json.loads((folder / "model.json").read_text(encoding="utf-8")), folder)
 
 
 def _write(definition: dict[str, Any], folder: Path) -> None:
-    """Write model.json, with the SHA-256 of every file of the model that is there."""
+    """Write model.json, with the SHA-256 of every file of FILES that exists."""
     present = [name for name in FILES if (folder / name).exists()]
     digests = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in present}
     text = json.dumps({**definition, "files": digests})

@@ -1,9 +1,9 @@
-"""Making a model's prior tables from symbols of training pictures.
+"""Fitting a model's prior tables to the symbols of training pictures.
 
-Lloyd's algorithm in units of code length, for classes and tables in turn: the histograms of all
-(class, channel, context) are clustered into the shared tables, blocks move to the class that
-codes them shortest with those, and so on. Classes start as equal shares of the blocks by the
-length of their code.
+Lloyd's algorithm with code length as its measure, for tables and classes in turn. The histograms
+of all (class, channel, context) are clustered into tables; then each block moves to the class with
+the shortest code in these tables; and so on. At the start, blocks are sorted by code length and
+cut into classes of equal size.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,14 +15,14 @@ from nic.models.tables import BLOCK, TABLE_LOG, UNIT, Ints, Lengths, Prior, spre
 from nic.types import Bytes, Doubles
 
 RANKS = 32
-ROUNDS = 20  # of classes and tables in turn
-TABLES = 64
-WHOLE = 12  # of them: only for the last class, which must be able to code any symbol
-PER_MAP_TABLE = 2  # classes, for each table of the class map in a set
-RARE = 2.0**-15  # below this probability a symbol gets no cell, but in whole tables
+ROUNDS = 20  # rounds of clustering tables and choosing classes
+TABLES = 64  # number of tables
+WHOLE = 12  # tables only for the last class, in which any symbol can be coded
+PER_MAP_TABLE = 2  # classes per table of the class map, in one set
+RARE = 2.0**-15  # below this probability a symbol gets no cell, except in whole tables
 
 Planes = Sequence[Bytes]  # per picture: uint8 ranks (C, h, w)
-# Ranks (C, h, w), tables (C, K, X) and code lengths (T, R) to costs (h/2, w/2, K).
+# Gives costs (h/2, w/2, K) for ranks (C, h, w), tables (C, K, X) and code lengths (T, R).
 Costs = Callable[[Bytes, Bytes, Lengths], Lengths]
 
 
@@ -32,13 +32,15 @@ def fit(
     """Fit a prior to the symbols of the same pictures at several rate points.
 
     Args:
-        contexts_of: the context of every symbol, from ranks (C, h, w).
-        costs_of: the code length of every block in every class.
+        sets: for each rate point, the ranks of every picture.
+        classes: number of classes.
+        contexts_of: gives the context of every symbol for ranks (C, h, w).
+        costs_of: gives the code length of every block in every class.
     """
     fitted = [_Classes(planes, classes, contexts_of).fit(costs_of) for planes in sets]
     by_context = np.stack([f.histogram for f in fitted])  # (S, K, C, X, R)
     every = np.concatenate([by_context.sum(axis=3, keepdims=True), by_context], axis=3)
-    # A cell for every symbol costs a table that seldom has any; so those are kept apart.
+    # Cells for all symbols would make the other tables longer, so whole tables are kept apart.
     tables = np.empty(every.shape[:-1], np.uint8)
     most = cluster(every[:, :-1].reshape(-1, RANKS), TABLES - WHOLE)
     tables[:, :-1] = most.reshape(tables[:, :-1].shape)
@@ -59,7 +61,11 @@ def fit(
 def cluster(
     histograms: Doubles, count: int, rounds: int = 30, assigned: NDArray[np.intp] | None = None
 ) -> NDArray[np.intp]:
-    """Assign histograms (N, R) to ``count`` clusters of least total code length."""
+    """Assign histograms (N, R) to ``count`` clusters; return the cluster of each, (N,).
+
+    Minimises the total code length. ``assigned`` is a start; without it, histograms are sorted by
+    entropy and cut into equal parts.
+    """
     weight = histograms.sum(axis=1)
     if assigned is None:
         share = (histograms + 0.01) / (weight + 0.01 * histograms.shape[1])[:, None]
@@ -70,7 +76,7 @@ def cluster(
         sums = np.zeros((count, histograms.shape[1]))
         np.add.at(sums, assigned, histograms)
         empty = sums.sum(axis=1) == 0
-        sums[empty] = histograms[np.argsort(-weight)[: empty.sum()]]  # restart those anew
+        sums[empty] = histograms[np.argsort(-weight)[: empty.sum()]]  # restart empty clusters
         assigned = (histograms @ _bits(sums).T).argmin(axis=1)
     return assigned
 
@@ -81,7 +87,7 @@ def _bits(histograms: Doubles) -> Doubles:
 
 
 class _Classes:
-    """The classes of one set: the map of each picture, and the histograms that follow."""
+    """The classes of one set: the class map of each picture, and the histograms by class."""
 
     def __init__(self, planes: Planes, count: int, contexts_of: Callable[[Bytes], Bytes]) -> None:
         self.planes, self.count = planes, count
@@ -89,7 +95,7 @@ class _Classes:
         self.levels = 1 + max(int(levels.max()) for levels in contexts)
         self.channels = planes[0].shape[0]
         channel = np.arange(self.channels)[:, None, None] * self.levels
-        # Where each symbol is counted in the histogram of a class.
+        # The index of each symbol's bin in the flat histogram of a class.
         self.keys = [
             ((channel + levels) * RANKS + ranks).astype(np.int32)
             for levels, ranks in zip(contexts, planes, strict=True)
@@ -98,7 +104,7 @@ class _Classes:
         self.histogram = self._count()
 
     def fit(self, costs_of: Costs) -> "_Classes":
-        """Tables and classes in turn; in the end the cheapest class comes first."""
+        """Fit tables and classes in turn, then sort the classes, the cheapest first."""
         assigned = None
         for _ in range(ROUNDS):
             flat = self.histogram.reshape(-1, RANKS)
@@ -123,7 +129,7 @@ class _Classes:
         return self
 
     def _shares(self) -> list[Bytes]:
-        """Maps of equal shares of all blocks, by their code length without classes."""
+        """Class maps with equally many blocks per class, sorted by code length without classes."""
         self.maps = [np.zeros((1, 1), np.uint8)] * len(self.planes)
         lengths = _zero_order(self._count().sum(axis=2))[0]  # (C, R)
         each = [_block_sums(np.take_along_axis(lengths, r.reshape(len(r), -1).astype(int), 1)
@@ -133,7 +139,7 @@ class _Classes:
         return [np.searchsorted(bounds, e).astype(np.uint8) for e in each]
 
     def _count(self) -> Doubles:
-        """Histograms (K, C, X, R), both signs of a magnitude pooled."""
+        """Histograms (K, C, X, R); both signs of a magnitude get their mean."""
         size = self.channels * self.levels * RANKS
         total = np.zeros(self.count * size, np.int64)
         for key, classes in zip(self.keys, self.maps, strict=True):
@@ -147,14 +153,14 @@ class _Classes:
 
 
 def _zero_order(histogram: Doubles) -> Doubles:
-    """Code lengths (K, C, R) of each channel by itself, over all classes."""
+    """Code lengths (K, C, R) with one table per channel for all classes."""
     smooth = histogram.sum(axis=0) + 0.05
     bits = -np.log2(smooth / smooth.sum(axis=1, keepdims=True))
     return np.asarray(np.broadcast_to(bits, histogram.shape))
 
 
 def _block_sums(values: Doubles) -> Doubles:
-    """(h, w) -> (ceil(h/2), ceil(w/2)) sums."""
+    """Sums of 2x2 blocks: (h, w) -> (ceil(h/2), ceil(w/2))."""
     h, w = values.shape
     padded = np.pad(values, ((0, -h % BLOCK), (0, -w % BLOCK)))
     blocks = padded.reshape(-(-h // BLOCK), BLOCK, -(-w // BLOCK), BLOCK)
@@ -162,7 +168,7 @@ def _block_sums(values: Doubles) -> Doubles:
 
 
 def _fit_contexts(maps: list[Bytes], count: int) -> tuple[Ints, Bytes]:
-    """Tables (M, K) for the class map, and which of them each (west, north) takes (K, K)."""
+    """Tables (M, K) for the class map, and the table for each (west, north) class, (K, K)."""
     total = np.zeros((count, count, count))
     for classes in maps:
         np.add.at(total, (classes[1:, :-1], classes[:-1, 1:], classes[1:, 1:]), 1)
@@ -174,7 +180,7 @@ def _fit_contexts(maps: list[Bytes], count: int) -> tuple[Ints, Bytes]:
 
 
 def _normalise(histogram: Doubles, whole: bool) -> Ints:
-    """Normalised counts; rare symbols get a cell only if the table must be ``whole``."""
+    """Normalised counts of a histogram; rare symbols get a cell only in ``whole`` tables."""
     share = (histogram + 1e-3) / (histogram + 1e-3).sum()
     share[share < RARE] = 2.0**-20 if whole else 0
     if np.count_nonzero(share) < 2:  # a table needs two symbols

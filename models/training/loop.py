@@ -1,4 +1,4 @@
-"""The loop of training: learning rates, reports, checkpoints."""
+"""The training loop: learning rates, reports, checkpoints."""
 
 import json
 import math
@@ -16,10 +16,10 @@ from nic.models.training.run import Run
 def learning_rate(
     config: TrainingConfig, progress: float, epochs: float = 0.0, step: int = sys.maxsize
 ) -> float:
-    """Constant until ``decay_from``, then a half cosine down to the final rate.
+    """The learning rate after a share ``progress`` of the run, so many ``epochs`` and a ``step``.
 
-    Or halved every ``halve_every`` epochs, whatever the budget. The first ``warm_up`` steps rise
-    to it.
+    It rises in the first ``warm_up`` steps. It is constant until ``decay_from``, and then falls as
+    a half cosine to the final rate. With ``halve_every`` it is halved after so many epochs instead.
     """
     warmth = min(1.0, (step + 1) / config.warm_up) if config.warm_up else 1.0
     if config.halve_every:
@@ -30,14 +30,22 @@ def learning_rate(
 
 
 def train(run: Run, out: Path, minutes: float, steps: int, report: int, save: float) -> None:
-    """Train until the budget is spent; checkpoint every ``save`` minutes and at the end."""
+    """Train until the budget of minutes or steps is spent.
+
+    Args:
+        run: the model in training; it may have been loaded from a checkpoint.
+        out: folder for ``metrics.jsonl`` and ``checkpoint.npz``.
+        minutes, steps: the budget, earlier runs included.
+        report: steps per report.
+        save: minutes between checkpoints; one more is written at the end.
+    """
     config = run.config.training
     saved = reported = run.seconds
     results: list[Any] = []
     with (out / "metrics.jsonl").open("a") as metrics:
         while run.step < steps and run.seconds < 60 * minutes:
             begun = time.monotonic()
-            # Either so many steps or one, as each number of them is compiled by itself.
+            # ``at_once`` steps or one: each number of steps is compiled separately.
             whole = run.step % run.at_once == 0 and run.step + run.at_once <= steps
             ahead = range(run.step, run.step + (run.at_once if whole else 1))
             spent = run.seconds / (60 * minutes)

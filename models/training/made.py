@@ -1,7 +1,7 @@
 """Made training pictures: pages, screens, charts and flat areas, which photographs lack.
 
-Drawn with Pillow from a seed, in whatever fonts the machine has, so that a model learns what
-text, thin lines, pure white and saturated colours look like.
+They teach a model text, thin lines, pure white and saturated colours. They are drawn with Pillow
+from a seed, in the fonts of the machine.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from nic.models.training.screens import editor, icon, screen, spreadsheet
 
 
 def page(pen: Pen) -> None:
-    """A page of text with margins, headings, perhaps columns, a rule and a picture's frame."""
+    """A page of text with margins, perhaps columns, a heading and a rule."""
     back = pen.at(0, 0)
     ink = pen.ink(back)
     margin = pen.number(8, 90)
@@ -42,7 +42,7 @@ def page(pen: Pen) -> None:
 
 
 def chart(pen: Pen) -> None:
-    """Curves, bars, a pie or strokes, some drawn larger and reduced, which antialiases them."""
+    """Curves, bars, a pie or strokes; some are drawn larger and reduced, for antialiasing."""
     kind = pen.one_of((curves, bars, pie, strokes))
     kind(pen, pen.one_of((1, 2, 3)))
     for _ in range(pen.number(0, 8)):
@@ -55,7 +55,7 @@ class Sheet:
     """A drawing ``factor`` times as large as the picture, and the frame of a chart on it."""
 
     def __init__(self, pen: Pen, factor: int) -> None:
-        """Start with the colour of the picture's corner."""
+        """Fill the drawing with the colour of the picture's corner."""
         self.pen, self.factor, self.back = pen, factor, pen.at(0, 0)
         self.image = Image.new("RGB", (pen.width * factor, pen.height * factor), self.back)
         self.draw = ImageDraw.Draw(self.image)
@@ -64,7 +64,7 @@ class Sheet:
         self.left, self.top, self.right, self.bottom = (side * factor for side in sides)
 
     def axes(self) -> None:
-        """Two axes, and thin lines across."""
+        """Draw two axes and thin horizontal lines."""
         left, top, right, bottom = self.left, self.top, self.right, self.bottom
         for i in range(6):
             y = top + (bottom - top) * i // 6
@@ -81,7 +81,7 @@ class Sheet:
         return list(zip(xs, ys, strict=True))
 
     def finish(self) -> None:
-        """Put it, reduced, into the picture."""
+        """Reduce the drawing and put it into the picture."""
         size = (self.pen.width, self.pen.height)
         self.pen.image.paste(self.image.resize(size, Image.Resampling.BOX))
 
@@ -132,7 +132,7 @@ def strokes(pen: Pen, factor: int) -> None:
 
 
 def flats(pen: Pen) -> None:
-    """Flat, often saturated shapes, with large type on some of them: palette graphics."""
+    """Flat, often saturated shapes and large type, as in palette graphics."""
     if pen.chance(0.3):
         gradient(pen)
     for _ in range(pen.number(3, 30)):
@@ -150,7 +150,7 @@ KINDS = (page, page, page, screen, screen, editor, spreadsheet, chart, flats)
 def made_picture(
     rng: np.random.Generator, fonts: Sequence[Path], photographs: Sequence[NDArray[np.uint8]]
 ) -> NDArray[np.uint8]:
-    """One made picture, uint8 (H, W, 3), sides of 384 to 512 pixels."""
+    """One made picture, uint8 (H, W, 3), with sides of 384 to 512 pixels."""
     kind = KINDS[int(rng.integers(len(KINDS)))]
     look = rng.random()
     pen = Pen(rng, fonts, (255, 255, 255))
@@ -172,9 +172,11 @@ def made_picture(
 def made_pictures(
     photographs: Sequence[NDArray[np.uint8]], count: int, seed: int
 ) -> list[NDArray[np.uint8]]:
-    """``count`` made pictures, uint8 (H, W, 3); the same for the same seed, fonts and photographs.
+    """``count`` made pictures, uint8 (H, W, 3).
 
-    ``photographs``, uint8 (H, W, 3), are pasted into some of them, reduced.
+    The same seed, fonts and photographs give the same pictures.
+
+    Args: photographs: uint8 (H, W, 3) each; some are reduced and pasted into made pictures.
     """
     rng, fonts = np.random.default_rng(seed), fonts_at_hand()
     return [made_picture(rng, fonts, photographs) for _ in range(count)]

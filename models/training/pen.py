@@ -1,4 +1,4 @@
-"""What made training pictures are drawn with: a picture, seeded random numbers, and fonts."""
+"""The pen for made training pictures: a canvas, seeded random numbers and fonts."""
 
 import sys
 import sysconfig
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-SIDES = (384, 512)  # pixels, least and largest
+SIDES = (384, 512)  # least and greatest side in pixels
 FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "/Library/Fonts", "C:/Windows/Fonts")
 TEXT = (
     "the of and to in is that for it as was with be by on not he his but at are this have from "
@@ -28,10 +28,10 @@ Colour = tuple[int, int, int]
 
 
 class Pen:
-    """A picture being drawn, the random numbers behind it, and the fonts at hand."""
+    """A picture that is being drawn, with its random numbers and fonts."""
 
     def __init__(self, rng: np.random.Generator, fonts: Sequence[Path], back: Colour) -> None:
-        """Start a picture of random size filled with ``back``."""
+        """Start a picture of random size, filled with the colour ``back``."""
         self.rng, self.fonts = rng, fonts
         self.width, self.height = (int(side) for side in rng.integers(SIDES[0], SIDES[1] + 1, 2))
         self.image = Image.new("RGB", (self.width, self.height), back)
@@ -50,24 +50,24 @@ class Pen:
         return things[int(self.rng.integers(len(things)))]
 
     def colour(self) -> Colour:
-        """Any colour; every third one at a corner of the cube."""
+        """A random colour; in a third of the calls every channel is 0 or 255."""
         if self.chance(0.35):
             return _colour(self.rng.integers(0, 2, 3) * 255)
         return _colour(self.rng.integers(0, 256, 3))
 
     def grey(self, low: int, high: int) -> Colour:
-        """A grey, or nearly one."""
+        """A random grey, or nearly grey, with a level from ``low`` to ``high``."""
         level = self.number(low, high)
         tint = self.rng.integers(-6, 7, 3) * self.chance(0.4)
         return _colour(np.clip(level + tint, 0, 255))
 
     def at(self, x: int, y: int) -> Colour:
-        """The colour drawn so far at a place, or at the border nearest to it."""
+        """The current colour of a pixel, or of the nearest one for a place outside."""
         x, y = min(max(x, 0), self.width - 1), min(max(y, 0), self.height - 1)
         return _colour(np.asarray(self.image.crop((x, y, x + 1, y + 1)))[0, 0])
 
     def ink(self, back: Colour) -> Colour:
-        """A colour that is read on ``back``: mostly black or white, sometimes a saturated one."""
+        """A random colour with contrast to ``back``: mostly near black or white."""
         dark = luma(back) > 128
         if self.chance(0.7):
             return self.grey(0, 60) if dark else self.grey(195, 255)
@@ -77,7 +77,7 @@ class Pen:
         return found
 
     def font(self, size: int, mono: bool = False) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-        """A random font; Pillow's own where the machine has none, or none of even width."""
+        """A random font, monospaced with ``mono``; Pillow's own font if there is none."""
         fitting = [p for p in self.fonts if "mono" in p.stem.lower() or "hack" in p.stem.lower()]
         fitting = fitting if mono else list(self.fonts)
         if not fitting or self.chance(0.02):
@@ -89,7 +89,7 @@ class Pen:
         return " ".join(self.one_of(among) for _ in range(count))
 
     def lines(self, box: tuple[int, int, int, int], size: int, ink: Colour) -> None:
-        """Fill a box (left, top, right, bottom) with a paragraph of one font."""
+        """Fill a box (left, top, right, bottom) with a paragraph in one font."""
         left, top, right, bottom = box
         font = self.font(size)
         self.draw.fontmode = "1" if self.chance(0.1) else "L"  # without antialiasing, or with it
@@ -126,7 +126,7 @@ def gradient(pen: Pen) -> None:
 
 
 def fonts_at_hand() -> list[Path]:
-    """Fonts of matplotlib and of the machine that Pillow reads, by name; perhaps none."""
+    """Fonts of the machine and of matplotlib with Latin letters, sorted by name; may be empty."""
     folders = [Path(folder) for folder in FOLDERS]
     folders.append(Path(sysconfig.get_path("purelib")) / "matplotlib/mpl-data/fonts/ttf")
     folders += [Path(p) / "matplotlib/mpl-data/fonts/ttf" for p in sys.path]
@@ -140,7 +140,7 @@ def fonts_at_hand() -> list[Path]:
 
 
 def _has_latin(path: Path) -> bool:
-    """Whether a font has letters of its own for Latin text, and not symbols in their place."""
+    """Whether Pillow reads a font, and it has different shapes for Latin letters."""
     try:
         font = ImageFont.truetype(path, 12)
     except OSError:

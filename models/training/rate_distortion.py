@@ -1,9 +1,9 @@
-"""Rate-distortion training of a model family: what is trained is what will be coded.
+"""Rate-distortion training of a model family.
 
-The same network serves every rate: latents are multiplied by a gain per (rate point,
-channel), geometrically interpolated in between. Rate is counted on additive uniform noise,
-distortion on straight-through rounding, and the DC-like channels are predicted for both. Nothing
-is clipped to the codebook: the few values beyond it are coded as their excess.
+One network serves all rates: each rate point has a gain per channel, and gains are interpolated
+geometrically between rate points. The rate is counted for latents with additive uniform noise, the
+distortion for latents with straight-through rounding. The DC-like channels are predicted for both.
+Nothing is clipped to the codebook, as a file codes the excess of values beyond it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,21 +20,21 @@ from nic.models.distortion.measures import MEASURES
 from nic.models.prediction import median_edge
 from nic.models.training.entropy_model import EntropyModel
 
-GAIN_SPEED = 4.0  # log gains move this much faster than weights at the same learning rate
-# For orthonormal coefficients quantized with step D (in 255ths), distortion D^2/12 per
-# coefficient and 6.02 dB per bit give dL/dR = 0 at lambda * D^2 = 3 * 12 / (2 ln 2) = 26.
+GAIN_SPEED = 4.0  # how many times faster than weights the log gains are trained
+# Orthonormal coefficients quantized with step D (in 255ths) have the distortion D^2/12 each, and
+# 6.02 dB per bit. So dL/dR = 0 at lambda * D^2 = 3 * 12 / (2 ln 2) = 26.
 DCT_STEP = 26.0
 
 
 class Batch(NamedTuple):
-    """One step's patches, as places in the pictures, and what goes with them."""
+    """The data of one training step; patches are given as places in the pictures."""
 
     places: NDArray[np.int32]  # (B, 3), see Pictures.places
     rest: dict[str, NDArray[np.float32]]  # further inputs of the model
-    target: NDArray[np.float32]  # (B, 1), the first argument of its loss
+    target: NDArray[np.float32]  # (B, 1), first argument of the loss
 
     def inputs(self, pixels: keras.KerasTensor, size: int) -> Any:
-        """What the model takes: the patches of ``pixels``, and the rest if there is any."""
+        """The model's inputs: the patches, cut from ``pixels``, and the rest if there is any."""
         picture = cut(pixels, self.places, size)
         return {"picture": picture, **self.rest} if self.rest else picture
 
@@ -43,7 +43,7 @@ class RateDistortion(keras.Model):
     """Both transforms, the gains and the entropy model; maps a batch to its rate and distortion."""
 
     def __init__(self, config: ModelConfig, sample: NDArray[np.uint8]) -> None:
-        """``sample``: uint8 (B, H, W, 3) training patches for the DCT start."""
+        """``sample``: training patches, uint8 (B, H, W, 3), for the order of the DCT filters."""
         super().__init__(name=config.name, dtype="float32")
         self.config = config
         self.analysis = networks.analysis(config.transform)
@@ -67,9 +67,10 @@ class RateDistortion(keras.Model):
     def call(self, inputs: dict[str, keras.KerasTensor]) -> keras.KerasTensor:
         """Rate and distortion of each patch.
 
-        Args: ``picture`` (B, H, W, 3) in [0, 1]; ``level`` (B, L) weights over the rate
-            points; ``mask`` (B, C), 0 for the channels that are dropped.
-        Returns: (B, 2): bits per pixel, and distortion as squared error of [0, 1] pixels.
+        Args: inputs: ``picture`` (B, H, W, 3) in [0, 1]; ``level`` (B, L), weights of the rate
+            points; ``mask`` (B, C), 1 for channels that are coded, else 0.
+        Returns: (B, 2): bits per pixel, and distortion in units of squared error of [0, 1]
+            pixels.
         """
         picture, level, mask = inputs["picture"], inputs["level"], inputs["mask"]
         kept = mask[:, None, None]  # (B, 1, 1, C)
@@ -89,11 +90,11 @@ class RateDistortion(keras.Model):
         return ops.exp(ops.matmul(level, log * GAIN_SPEED))[:, None, None]
 
     def balance(self) -> None:
-        """Make gain times step 1 at the highest rate point, in place; codes are as before.
+        """Make gain times step 1 at the highest rate point, in place; symbols do not change.
 
-        Gain and step are trained apart, so a latent does not come back as it was, but scaled
-        by their product, much the same at every rate point. Moved into the analysis transform,
-        latents that were never quantized are what the synthesis transform expects.
+        Gain and step are trained separately, so dequantized latents are scaled by their product,
+        which is about the same at every rate point. This scale is moved into the analysis
+        transform. Then the synthesis transform can also decode latents that were not quantized.
         """
         log_scale = (self.log_gain + self.log_step)[-1] * GAIN_SPEED  # (C,)
         for variable in self.analysis.get_layer("latents").weights:
@@ -101,15 +102,15 @@ class RateDistortion(keras.Model):
         self.log_gain.assign(self.log_gain - log_scale / GAIN_SPEED)
 
     def start_from(self, other: "RateDistortion") -> None:
-        """Copy what ``other`` has learned, in place; a network grows this way.
+        """Copy the weights of ``other``, which may be a smaller network, in place.
 
-        Blocks and latents that only this model has keep their own start: near the identity,
-        and as further DCT coefficients. Rate points may differ: gains, steps and the levels of
-        the entropy model are interpolated over log lambda, or continued along their last slope.
-        Everything else must have the same shapes.
+        Blocks and latents that only this model has keep their start: near the identity, and as
+        further DCT coefficients. Rate points may differ: gains, steps and the entropy model's
+        levels are interpolated over log lambda, and extrapolated beyond the ends. All other shapes
+        must be the same.
         """
         for own, theirs in zip(self._parts(), other._parts(), strict=True):
-            # The gains' paths begin with the name of the family.
+            # Paths of gains and steps begin with the name of the family.
             known = {v.path.removeprefix(f"{other.name}/"): v for v in theirs}
             for variable in own:
                 path = variable.path.removeprefix(f"{self.name}/")
@@ -120,12 +121,12 @@ class RateDistortion(keras.Model):
                     variable.assign(value)
 
     def _parts(self) -> list[list[keras.Variable]]:
-        """The variables by part; their paths are unique within a part only."""
+        """The variables, by parts within which their paths are unique."""
         parts = [part.weights for part in (self.analysis, self.synthesis, self.entropy_model)]
         return [*parts, [self.log_gain, self.log_step]]
 
     def _at_rate_points(self, variable: keras.Variable, config: ModelConfig) -> NDArray[Any]:
-        """The values of a variable of a model with other rate points, for those of this one."""
+        """The values of another model's variable, interpolated to the rate points of this one."""
         value = np.asarray(ops.convert_to_numpy(variable))
         if variable.path.rpartition("/")[2] not in ("log_gain", "log_step", "level", "frequency"):
             return value
@@ -135,7 +136,7 @@ class RateDistortion(keras.Model):
         return np.asarray(value[first] + share[:, None] * (value[first + 1] - value[first]))
 
     def tables(self) -> dict[str, NDArray[np.float32]]:
-        """The gains and steps (L, C), as the quantizer uses them."""
+        """The gains and the steps, float32 (L, C) each, for the quantizer."""
         return {
             name: np.exp(ops.convert_to_numpy(log) * GAIN_SPEED).astype("float32")
             for name, log in (("gain", self.log_gain), ("step", self.log_step))
@@ -143,14 +144,14 @@ class RateDistortion(keras.Model):
 
 
 def loss(lambdas: keras.KerasTensor, rate_distortion: keras.KerasTensor) -> keras.KerasTensor:
-    """(lambda * 255^2 * MSE + bpp) / sqrt(lambda), which weighs all rate points alike."""
+    """The mean of (lambda * 255^2 * MSE + bpp) / sqrt(lambda), which balances rate points."""
     bpp, mse = rate_distortion[:, 0], rate_distortion[:, 1]
     weight = lambdas[:, 0]
     return ops.mean((weight * 255**2 * mse + bpp) / ops.sqrt(weight))
 
 
 def batches(config: ModelConfig, pictures: "Pictures", rng: np.random.Generator) -> Iterator[Batch]:
-    """Endless batches for ``RateDistortion``; the target is each patch's lambda."""
+    """Yield batches without end for ``RateDistortion``; the target of a patch is its lambda."""
     train, levels = config.training, len(config.rate.lambdas)
     channels = config.transform.latents
     while True:
@@ -169,14 +170,14 @@ def batches(config: ModelConfig, pictures: "Pictures", rng: np.random.Generator)
 def plain_batches(
     config: TrainingConfig, pictures: "Pictures", rng: np.random.Generator
 ) -> Iterator[Batch]:
-    """Endless batches of patches alone, for a model that knows its loss without targets."""
+    """Yield batches without end that have only patches, for a loss without targets."""
     while True:
         places = pictures.places(config.batch, config.patch, rng)
         yield Batch(places, {}, np.zeros((config.batch, 1), "float32"))
 
 
 class Pictures:
-    """Training pictures in the memory of the device, where patches are cut out of them."""
+    """Training pictures in the memory of the device, where patches are cut from them."""
 
     def __init__(
         self,
@@ -184,28 +185,32 @@ class Pictures:
         made: Sequence[NDArray[np.uint8]] = (),
         share: float = 0.0,
     ) -> None:
-        """Both are uint8 (H, W, 3) each, less than 2^31 pixels together.
+        """Copy the pictures to the device.
 
-        ``share`` of the patches is cut out of the ``made`` pictures.
+        Args:
+            pictures, made: photographs and made pictures, uint8 (H, W, 3) each; less than 2^31
+                pixels together.
+            share: share of the patches that are cut from made pictures.
+        Raises: ValueError for too many pixels.
         """
         self._count, self._share = len(pictures), share if made else 0.0
         pictures = [*pictures, *made]
         self._shapes = np.array([picture.shape[:2] for picture in pictures])
         self._starts = np.cumsum([0, *self._shapes.prod(axis=1)])
         if self._starts[-1] >= 2**31:
-            raise ValueError(f"{self._starts[-1]} pixels are more than an index can name")
+            raise ValueError(f"{self._starts[-1]} training pixels are too many for a 32-bit index")
         flat = np.concatenate([picture.reshape(-1, 3) for picture in pictures])
         self.pixels = ops.convert_to_tensor(flat)  # (N, 3)
 
     def __len__(self) -> int:
-        """How many pictures there are, made ones apart."""
+        """Number of pictures, without the made ones."""
         return self._count
 
     def places(self, count: int, size: int, rng: np.random.Generator) -> NDArray[np.int32]:
-        """Places of random crops, mirrored or transposed at random.
+        """Places of ``count`` random crops of ``size`` pixels, mirrored or transposed at random.
 
-        Returns int32 (B, 3): the index of a crop's first pixel, and the distance to the next
-        one down and across.
+        Returns: int32 (count, 3): index of a crop's first pixel, and the distance in the index to
+            the next pixel down and across.
         """
         chosen = rng.integers(self._count, size=count)
         if self._share:
@@ -214,14 +219,14 @@ class Pictures:
         height, width = self._shapes[chosen].T
         y, x = rng.integers(height - size + 1), rng.integers(width - size + 1)
         mirrored, transposed = rng.random((2, count)) < 0.5
-        x = np.where(mirrored, x + size - 1, x)  # from its last column back
+        x = np.where(mirrored, x + size - 1, x)  # a mirrored crop starts at its last column
         across = np.where(mirrored, -1, 1)
         down, across = np.where(transposed, (across, width), (width, across))
         return np.stack([self._starts[chosen] + y * width + x, down, across], 1).astype(np.int32)
 
 
 def cut(pixels: keras.KerasTensor, places: keras.KerasTensor, size: int) -> keras.KerasTensor:
-    """Patches float32 (B, S, S, 3) in [0, 1], from uint8 (N, 3) and ``Pictures.places``."""
+    """Patches, float32 (B, S, S, 3) in [0, 1], from pixels uint8 (N, 3) and their places."""
     along = np.arange(size, dtype="int32")
     rows = places[:, :1] + places[:, 1:2] * along  # (B, S)
     at = rows[:, :, None] + (places[:, 2:] * along)[:, None]  # (B, S, S)

@@ -1,4 +1,4 @@
-"""A model in training: its data, optimizer and steps, and what is written of it."""
+"""A model in training: its data, optimizer, steps and checkpoints."""
 
 import json
 from collections.abc import Sequence
@@ -15,18 +15,18 @@ from nic.models.config import DcnConfig, ModelConfig, config_of
 from nic.models.training import rate_distortion
 from nic.models.training.soap import SOAP
 
-SAMPLE = 256  # patches that the DCT start is measured on
+SAMPLE = 256  # patches that decide the order of the DCT filters
 OPTIMIZERS = {"adam": keras.optimizers.Adam, "soap": SOAP}
-AT_ONCE = 50  # steps that JAX makes one program of
+AT_ONCE = 50  # steps in one program of JAX
 
 
 class Run:
-    """A model in training, with everything that its checkpoint holds."""
+    """A model in training, with everything that a checkpoint stores."""
 
     def __init__(
         self, config: ModelConfig | DcnConfig, found: list[Any], made: Sequence[Any] = ()
     ) -> None:
-        """``found`` and ``made``: uint8 (H, W, 3) pictures."""
+        """``found`` and ``made``: photographs and made pictures, uint8 (H, W, 3) each."""
         pictures = rate_distortion.Pictures(found, made, config.training.made_share)
         keras.utils.set_random_seed(config.training.seed)
         self.config = config
@@ -59,11 +59,11 @@ class Run:
             self.advance, self.at_once = self._compiled(), AT_ONCE
 
     def inputs(self, batch: rate_distortion.Batch) -> Any:
-        """What the model takes of a batch."""
+        """The model's inputs for a batch."""
         return batch.inputs(self.pixels, self.config.training.patch)
 
     def _one_by_one(self, batches: list[rate_distortion.Batch], rates: list[float]) -> Any:
-        """Train on each batch at its learning rate: loss, bpp and mse of each (N, 3)."""
+        """Train on each batch at its learning rate; return loss, bpp and mse of each, (N, 3)."""
         results = []
         for batch, rate in zip(batches, rates, strict=True):
             self.optimizer.learning_rate.assign(rate)
@@ -72,7 +72,7 @@ class Run:
         return np.array(results)
 
     def _compiled(self) -> Any:
-        """The same as one program of JAX's."""
+        """A function like ``_one_by_one`` that runs all steps as one program of JAX."""
         from nic.models.training.compiled import Steps
 
         return partial(Steps(self.model, self.config.training.patch), self.pixels)
@@ -81,7 +81,7 @@ class Run:
         return [*self.model.variables, *self.optimizer.variables]
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint: all that ``load`` needs to continue."""
+        """Write a checkpoint with everything that ``load`` needs to continue."""
         state = {
             "config": asdict(self.config),
             "step": self.step,
@@ -91,7 +91,7 @@ class Run:
         _write(path, state, self._variables())
 
     def load(self, path: Path) -> None:
-        """Continue exactly where ``save`` stopped."""
+        """Restore a checkpoint, to continue exactly where ``save`` was called."""
         _assign(self._variables(), path)
         state = checkpoint_state(path)
         self.step, self.seconds = state["step"], state["seconds"]
@@ -106,12 +106,12 @@ def checkpoint_state(path: Path) -> dict[str, Any]:
 
 
 def averaged(path: Path) -> Any:
-    """The model of a checkpoint, or of ``save_averaged``, with its averaged weights."""
+    """The model of a file of ``Run.save`` or ``save_averaged``, with its averaged weights."""
     state = checkpoint_state(path)
     config = config_of(state["config"])
     size = config.training.patch
     noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
-    run = Run(config, [noise])  # the start, measured on it, is overwritten
+    run = Run(config, [noise])  # the weights that start from this picture are overwritten
     if "rng" not in state:
         _assign(run.model.variables, path)
         return run.model
@@ -121,12 +121,12 @@ def averaged(path: Path) -> Any:
 
 
 def save_averaged(model: Any, config: ModelConfig | DcnConfig, path: Path) -> None:
-    """Write the weights of a model alone: a quarter of a checkpoint, and enough to start from."""
+    """Write only the weights of a model: a quarter of a checkpoint, and enough to start from."""
     _write(path, {"config": asdict(config)}, model.variables)
 
 
 def _write(path: Path, state: dict[str, Any], variables: Sequence[keras.Variable]) -> None:
-    """Write variables under a temporary name, then rename: never half a file."""
+    """Write variables to a temporary file, then rename it, so that no partial file appears."""
     arrays = {f"v{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as out:

@@ -1,4 +1,4 @@
-"""Made screens: windows with buttons, icons, tables and program text."""
+"""Made pictures of screens: windows with buttons, icons, tables and program text."""
 
 from collections.abc import Callable
 
@@ -135,13 +135,13 @@ def listing(pen: Pen, box: Box, ink: Colour, accent: Colour, size: int) -> None:
 
 
 def editor(pen: Pen) -> None:
-    """A whole screen of program text, light or dark."""
+    """A screen full of program text, light or dark."""
     back = pen.at(0, 0)
     listing(pen, (6, 4, pen.width, pen.height), pen.ink(back), pen.ink(back), pen.number(9, 18))
 
 
 def spreadsheet(pen: Pen) -> None:
-    """A whole screen of a table."""
+    """A screen with one large table."""
     back = pen.at(0, 0)
     margin = pen.number(0, 40)
     box = (margin, margin, pen.width - margin, pen.height - margin)

@@ -1,8 +1,9 @@
 """SOAP (Vyas et al., arXiv 2409.11321): Adam in the eigenbasis of the gradients' covariances.
 
-A kernel is a matrix of taps x inputs rows and outputs columns. Both sides' covariances are
-averaged over the steps; gradient and momentum are turned into their eigenbases, where Adam's
-division by the root of the second moment is made, and the result is turned back.
+A kernel is a matrix with taps x inputs rows and outputs columns. The covariances of the gradient
+over rows and over columns are averaged over the steps. Gradient and momentum are rotated into the
+eigenbases of these covariances. There Adam divides by the root of the second moment, and the
+result is rotated back.
 """
 
 from typing import Any
@@ -12,10 +13,10 @@ from keras import ops
 
 
 class SOAP(keras.optimizers.Optimizer):
-    """Adam whose coordinates are the slowly turning eigenbases of each kernel's gradients.
+    """Adam in the slowly changing eigenbases of each kernel's gradients.
 
-    Vectors, and sides of a kernel above ``largest_side``, stay as they are: plain Adam. Nothing
-    but Keras's operations is used, so it runs on every backend, and as part of a larger program.
+    Vectors, and sides of a kernel above ``largest_side``, are not rotated: there it is plain Adam.
+    It uses only Keras's operations, so it runs on every backend and within a larger program.
     """
 
     def __init__(
@@ -29,17 +30,23 @@ class SOAP(keras.optimizers.Optimizer):
         epsilon: float = 1e-8,
         **options: Any,
     ) -> None:
-        """Set the decays per step of the momentum, second moment and covariances.
+        """Set up the optimizer.
 
-        The bases are brought up to date every ``refresh`` steps, the first one included.
-        ``options`` are those of every Keras optimizer.
+        Args:
+            learning_rate: as in Adam.
+            beta_1, beta_2: decay per step of the momentum and of the second moment.
+            covariance_decay: decay per step of the covariances.
+            refresh: steps between updates of the bases; the first step updates them.
+            largest_side: the greatest side of a kernel that is rotated.
+            epsilon: as in Adam.
+            options: options of every Keras optimizer.
         """
         super().__init__(learning_rate=learning_rate, **options)
         self.beta_1, self.beta_2, self.covariance_decay = beta_1, beta_2, covariance_decay
         self.refresh, self.largest_side, self.epsilon = refresh, largest_side, epsilon
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Make the state: moments of each variable; covariance and basis of each turned side."""
+        """Create the state: moments of each variable, covariance and basis of each rotated side."""
         if self.built:
             return
         super().build(variables)
@@ -54,7 +61,7 @@ class SOAP(keras.optimizers.Optimizer):
         return [self._add(shape, "zeros", f"{variable.name}_{name}") for name in names]
 
     def _side(self, variable: keras.Variable, side: int) -> list[keras.Variable]:
-        """Covariance and basis (side, side), or nothing where this side isn't turned."""
+        """Covariance and basis (side, side); an empty list if this side is not rotated."""
         if len(variable.shape) < 2 or not 1 < side <= self.largest_side:
             return []
         covariance = self._add((side, side), "zeros", f"{variable.name}_covariance")
@@ -66,7 +73,7 @@ class SOAP(keras.optimizers.Optimizer):
     def update_step(
         self, gradient: keras.KerasTensor, variable: keras.Variable, learning_rate: Any
     ) -> None:
-        """Move one variable, in place, along its gradient of the same shape."""
+        """Update one variable in place, given its gradient of the same shape."""
         index = self._get_variable_index(variable)
         moment, square = self._moments[index]
         rows, columns = self._sides[index] if len(moment.shape) == 2 else ([], [])
@@ -77,7 +84,7 @@ class SOAP(keras.optimizers.Optimizer):
         self.assign(moment, self.beta_1 * moment + (1 - self.beta_1) * slope)
         turned = _turned(slope, left, right)
         self.assign(square, self.beta_2 * square + (1 - self.beta_2) * ops.square(turned))
-        # Both averages start at zero, which is divided out again (Adam's bias correction).
+        # Both averages start at zero; the divisions correct this bias, as in Adam.
         mean = _turned(moment, left, right) / (1 - ops.power(self.beta_1, step))
         deviation = ops.sqrt(square / (1 - ops.power(self.beta_2, step)))
         way = _turned_back(mean / (deviation + self.epsilon), left, right)
@@ -85,7 +92,7 @@ class SOAP(keras.optimizers.Optimizer):
         self.assign_sub(variable, ops.cast(change, variable.dtype))
 
     def _basis(self, side: list[keras.Variable], slope: keras.KerasTensor) -> Any:
-        """Bring a side's covariance up to date with the slope (side, other): its basis, or None."""
+        """Update a side's covariance with the slope (side, other); return its basis, or None."""
         if not side:
             return None
         covariance, basis = side
@@ -104,7 +111,7 @@ class SOAP(keras.optimizers.Optimizer):
 
 
 def _matrix(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape as a matrix (taps x inputs, outputs); that of a vector or a scalar is as it was."""
+    """A kernel's shape as a matrix (taps x inputs, outputs); vectors and scalars keep theirs."""
     if len(shape) < 2:
         return tuple(shape)
     rows = 1
@@ -114,23 +121,23 @@ def _matrix(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _power_step(covariance: keras.KerasTensor, basis: keras.KerasTensor) -> keras.KerasTensor:
-    """One step of orthogonal iteration towards the eigenvectors, by falling eigenvalue."""
-    # Of a covariance near zero too, the columns' directions are what matters. The basis itself,
-    # a millionth of it, keeps what has no gradient at all where it was.
+    """One step of orthogonal iteration towards the eigenvectors, largest eigenvalue first."""
+    # Scaling keeps the directions of the columns even if the covariance is near zero. A millionth
+    # of the basis is added, so that directions without a gradient stay as they are.
     scale = ops.trace(covariance) / covariance.shape[0] + 1e-30
     moved = ops.matmul(covariance / scale, basis) + 1e-6 * basis
     return ops.qr(moved)[0]
 
 
 def _turned(x: keras.KerasTensor, left: Any, right: Any) -> keras.KerasTensor:
-    """Matrix ``x`` in the bases of its sides; None is a side that is not turned."""
+    """Matrix ``x`` rotated into the bases of its sides; None: a side that is not rotated."""
     if left is not None:
         x = ops.matmul(ops.transpose(left), x)
     return x if right is None else ops.matmul(x, right)
 
 
 def _turned_back(x: keras.KerasTensor, left: Any, right: Any) -> keras.KerasTensor:
-    """The inverse of ``_turned``."""
+    """Inverse of ``_turned``."""
     if left is not None:
         x = ops.matmul(left, x)
     return x if right is None else ops.matmul(x, ops.transpose(right))
