@@ -1,1 +1,1 @@
-"""Measuring speed, and quality against other codecs, on this machine: what ``nic bench`` runs."""
+"""Benchmarks of ``nic bench``: speed on this machine, and quality against other codecs."""

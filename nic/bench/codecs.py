@@ -1,4 +1,4 @@
-"""What is compared: nic and its peers behind one interface, from pixels to a file and back."""
+"""The common interface of the codecs that are compared: pixels to a file and back."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -19,14 +19,18 @@ QUALITIES = (1, 20, 35, 50, 65, 80, 100)
 class Coder:
     """A codec with its settings.
 
-    ``encode`` makes the whole file, as it would lie on disk, from uint8 (H, W, 3) and a
-    level; ``decode`` takes nothing but that file. ``levels`` go from small files to large.
+    Attributes:
+        title: name with the settings that matter for a comparison: subsampling, effort, tuning.
+        parameter: name of the parameter that is a level.
+        levels: from small files to large ones.
+        encode: gives the whole file for pixels, uint8 (H, W, 3), and a level.
+        decode: gives the pixels for a file.
     """
 
     name: str
-    title: str  # with what decides about the comparison: subsampling, effort, tuning
+    title: str
     version: str
-    parameter: str  # what a level is
+    parameter: str
     levels: tuple[float, ...]
     encode: Callable[[Pixels, float], bytes]
     decode: Callable[[bytes], Pixels]
@@ -38,7 +42,7 @@ def nic_coder(
     device: str = "auto",
     levels: Sequence[float] = QUALITIES,
 ) -> Coder:
-    """The codec itself with an installed model. Raises ModelError when there is none."""
+    """The codec of nic, with an installed model. Raises ModelError when it is not installed."""
     codec = Codec(model=model, backend=backend, device=device)
     found = zoo.by_name(model)
 

@@ -1,4 +1,4 @@
-"""What a measurement was made on, in words that a table can carry."""
+"""Facts about the machine on which a measurement was made."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from nic.resources import cores
 
 
 def describe() -> dict[str, Any]:
-    """CPU, cores, load, system and versions, ready for JSON."""
+    """CPU, cores, load, system and versions, as a dict that ``json`` can write."""
     packages = ("ai-edge-litert", "numpy", "pillow")
     return {
         "nic": __version__,
@@ -26,7 +26,7 @@ def describe() -> dict[str, Any]:
 
 
 def in_words(facts: dict[str, Any]) -> str:
-    """One line of what ``describe`` found."""
+    """The result of ``describe`` as one line of text."""
     return (
         f"nic {facts['nic']}, {facts['cpu']}, {facts['cores']} cores, "
         f"load {facts['load']} at the start, {facts['system']}, Python {facts['python']}"
@@ -34,7 +34,7 @@ def in_words(facts: dict[str, Any]) -> str:
 
 
 def _cpu() -> str:
-    """The CPU's own name where the system tells it."""
+    """The name of the CPU, or of its architecture if the system does not give a name."""
     path = Path("/proc/cpuinfo")
     if sys.platform.startswith("linux") and path.exists():
         for line in path.read_text(encoding="utf-8").splitlines():

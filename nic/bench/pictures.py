@@ -1,4 +1,4 @@
-"""The pictures that are given to measure with, as every codec gets them."""
+"""The pictures of a benchmark, as every codec gets them."""
 
 import logging
 from collections.abc import Sequence
@@ -11,12 +11,15 @@ from nic.types import Pixels
 
 log = logging.getLogger("nic")
 
-SUFFIXES = (".png", ".ppm", ".webp", ".tif", ".tiff", ".bmp")  # lossless, or may be
-LEAST_SIDE = 176  # pixels that MS-SSIM needs
+SUFFIXES = (".png", ".ppm", ".webp", ".tif", ".tiff", ".bmp")  # always or possibly lossless
+LEAST_SIDE = 176  # pixels; MS-SSIM needs as many
 
 
 def in_folders(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are, and all lossless pictures of folders by name. Raises UsageError."""
+    """The files among ``paths``, and the pictures with these suffixes in folders, by name.
+
+    Raises: UsageError when there are none.
+    """
     found: list[Path] = []
     for path in paths:
         inside = sorted(path.iterdir()) if path.is_dir() else []
@@ -27,10 +30,12 @@ def in_folders(paths: Sequence[Path]) -> list[Path]:
 
 
 def load(path: Path) -> Pixels:
-    """What every codec is given of a picture file, uint8 (H, W, 3): grey as RGB, no alpha.
+    """The pixels of a picture file, uint8 (H, W, 3): grey as RGB, no alpha.
 
-    Transparent parts are shown over white, with a note: what their colour is where nobody sees
-    it would be measured otherwise. Raises NicError, which names the file.
+    A transparent picture is blended over white, with a note. Otherwise the colour of invisible
+    pixels would be measured.
+
+    Raises: NicError, which names the file.
     """
     try:
         found = readers.read(path.read_bytes(), keep="none")
@@ -45,7 +50,7 @@ def load(path: Path) -> Pixels:
 
 
 def sound(paths: Sequence[Path]) -> tuple[list[Path], list[NicError]]:
-    """The pictures that can be measured, and what is wrong with the others."""
+    """The pictures that can be measured, and the errors of the others."""
     found: list[Path] = []
     failures: list[NicError] = []
     for path in paths:

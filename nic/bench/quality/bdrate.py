@@ -1,8 +1,8 @@
 """Bjontegaard delta rate: how many percent more bytes a codec needs for the same quality.
 
-After Bjontegaard, VCEG-M33 (2001), with the piecewise cubic interpolation that JVET uses
-instead of one cubic: between the points of a curve, the logarithm of the rate is a monotone
-cubic of the quality (Fritsch and Butland, SIAM J. Sci. Stat. Comput. 5, 1984).
+After Bjontegaard, VCEG-M33 (2001), but with piecewise cubic interpolation, as JVET uses it. Between
+the points of a curve, the logarithm of the rate is a monotone cubic of the quality (Fritsch and
+Butland, SIAM J. Sci. Stat. Comput. 5, 1984).
 """
 
 import math
@@ -14,14 +14,14 @@ from nic.types import Doubles
 
 Point = tuple[float, float]  # bits per pixel, quality
 
-GAUSS = 0.5 / math.sqrt(3)  # two nodes around the middle integrate a cubic exactly
+GAUSS = 0.5 / math.sqrt(3)  # Gauss's two nodes, which integrate a cubic exactly
 
 
 def bd_rate(anchor: Iterable[Point], test: Iterable[Point]) -> float | None:
-    """Rate of ``test`` against ``anchor`` at equal quality, in percent; negative is smaller.
+    """How much higher the rate of ``test`` is than of ``anchor`` at equal quality, in percent.
 
-    The mean is over the qualities that both curves reach; None where there are none, or where
-    a curve has fewer than two points.
+    It is the mean over the qualities that both curves reach; negative if ``test`` has fewer bytes.
+    None if there are no such qualities, or a curve has fewer than two points.
     """
     curves = [_sorted(anchor), _sorted(test)]
     if min(len(quality) for quality, _ in curves) < 2:
@@ -35,12 +35,12 @@ def bd_rate(anchor: Iterable[Point], test: Iterable[Point]) -> float | None:
 
 
 def in_decibels(similarity: float) -> float:
-    """SSIM or MS-SSIM on a scale where equal steps look equally large: -10 log10(1 - s)."""
+    """SSIM or MS-SSIM in decibels, -10 log10(1 - s), where equal steps look equally large."""
     return -10 * math.log10(1 - similarity) if similarity < 1 else math.inf
 
 
 def _sorted(curve: Iterable[Point]) -> tuple[Doubles, Doubles]:
-    """Finite points by growing quality, and the logarithms of their rates."""
+    """The finite points of a curve by growing quality: qualities, and logarithms of rates."""
     least = {quality: rate for rate, quality in sorted(curve, reverse=True)}
     points = sorted((q, math.log(r)) for q, r in least.items() if math.isfinite(q) and r > 0)
     return np.array([q for q, _ in points]), np.array([r for _, r in points])

@@ -1,8 +1,8 @@
 """A second perceptual measure: Butteraugli, by the program that comes with libjxl.
 
-A codec can be tuned for one measure without looking better. A gain that two measures show is more
-likely to be seen. The number is the 3-norm of the map of differences, which weighs the whole
-picture. The program also prints the maximum, which is the distance at the worst spot alone.
+A codec can be tuned for one measure without looking better. A gain in two measures is more likely
+to be visible. The result is the 3-norm of the map of differences, which counts the whole picture.
+The program also prints the maximum, which is only the distance at the worst spot.
 """
 
 import re
@@ -23,7 +23,7 @@ NORM = re.compile(r"^3-norm: (\S+)$", re.MULTILINE)
 
 
 def is_installed() -> bool:
-    """Whether the program is there."""
+    """Whether the program is installed."""
     return shutil.which(PROGRAM) is not None
 
 

@@ -1,8 +1,8 @@
-"""The codecs that people would use instead, each as strong as its library makes it.
+"""Other codecs to compare with, each with its best settings.
 
-All code 4:4:4 but WebP, whose format has 4:2:0 alone. HEVC is tuned for fidelity: x265's
-defaults give up half a decibel and more of PSNR. AVIF is here with two settings, because neither
-is the better one in all metrics.
+All code 4:4:4 except WebP, whose format has only 4:2:0. HEVC is tuned for fidelity; with x265's
+defaults it loses half a decibel of PSNR or more. AVIF has two settings, because neither is better
+in all metrics.
 """
 
 import importlib.util
@@ -25,7 +25,7 @@ from nic.errors import NicError, UsageError
 from nic.resources import cores
 from nic.types import Pixels
 
-# What the libraries raise for a picture that their format, or they, cannot code.
+# The errors that the libraries raise for a picture that they cannot code.
 REFUSALS = (OSError, ValueError, RuntimeError, MemoryError)
 EXTRA = "pip install 'nic-codec[bench]'"
 
@@ -112,7 +112,7 @@ def jpegxl() -> Coder:
 
 
 def bpg() -> Coder:
-    """BPG where its programs are installed, else what it is made of: an HEVC still picture."""
+    """BPG if its programs are installed; if not, HEVC intra, on which BPG is based."""
     levels = (46, 42, 37, 32, 27, 22)
     if shutil.which("bpgenc") and shutil.which("bpgdec"):
         version = _bpg_version()
@@ -137,9 +137,9 @@ PEERS: dict[str, Callable[[], Coder]] = {
 
 
 def installed(names: tuple[str, ...]) -> tuple[list[Coder], list[str]]:
-    """The peers of these names that are there, and a line on each that is not.
+    """The installed peers of these names, and a line about each that is not installed.
 
-    Their ``encode`` and ``decode`` raise NicError where the library refuses a picture.
+    Their ``encode`` and ``decode`` raise NicError when the library cannot code a picture.
     """
     found, missing = [], []
     for name in names:
@@ -184,7 +184,7 @@ def _pillow(
 
 
 def _feature(name: str) -> str | None:
-    """Version of a library that Pillow was built with; None when it was not."""
+    """Version of a library that Pillow was built with; None if it was built without."""
     from PIL import features
 
     return features.version(name) if features.check(name) else None
@@ -204,12 +204,12 @@ def _required(feature: str, title: str) -> str:
 
 # -- HEVC and BPG -----------------------------------------------------------------------------
 
-# Constant QP, no psycho-visual choices, no adaptive quantization: what BPG's encoder does.
+# As BPG's encoder: constant QP, no psycho-visual choices, no adaptive quantization.
 X265 = {"tune": "psnr", "x265:psy-rd": "0", "x265:psy-rdoq": "0", "x265:aq-mode": "0"}
 
 
 def _hevc_version() -> str:
-    """Encoder and library; empty without an encoder."""
+    """Versions of the HEVC encoder and of libheif; empty without an encoder."""
     import pillow_heif
 
     facts = pillow_heif.libheif_info()

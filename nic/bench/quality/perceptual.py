@@ -1,7 +1,8 @@
 """A perceptual score: SSIMULACRA 2, as the package of that name computes it.
 
-It was made for judging image codecs, and follows people's ratings of compressed pictures more
-closely than MS-SSIM: 100 is equal, 90 takes flickering to tell apart, 50 is medium quality.
+It was made for image codecs, and agrees with people's ratings of compressed pictures better than
+MS-SSIM. 100 means equal; at 90 a difference is only visible when the pictures alternate in place;
+50 is medium quality.
 """
 
 import importlib.util
@@ -13,19 +14,19 @@ ABSENT = "SSIMULACRA 2: ssimulacra2 is not installed: pip install 'nic-codec[ben
 
 
 def is_installed() -> bool:
-    """Whether the package is there."""
+    """Whether the package is installed."""
     return importlib.util.find_spec("ssimulacra2") is not None
 
 
 def ssimulacra2(reference: Pixels, decoded: Pixels) -> float:
-    """Score of a decoded picture, both uint8 (H, W, 3); higher is better, at most 100."""
+    """Score of a decoded picture, at most 100; both pictures are uint8 (H, W, 3)."""
     from ssimulacra2 import compute_ssimulacra2
 
     return float(compute_ssimulacra2(_file(reference), _file(decoded)))
 
 
 def _file(pixels: Pixels) -> io.BytesIO:
-    """What the package reads: a picture file, here the one that is made soonest."""
+    """A picture file for the package: PPM, because it is written fastest."""
     from PIL import Image
 
     file = io.BytesIO()

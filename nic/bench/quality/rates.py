@@ -1,8 +1,9 @@
-"""Rate and distortion of codecs on a set of pictures, from whole files' bytes.
+"""Rate and distortion of codecs on a set of pictures.
 
-Distortion is that of the 8-bit picture decoded from those bytes. A row is one picture at one
-level of one codec; means are over the pictures that every codec has finished, so that an
-interrupted run, or a picture that one codec refuses, still compares like with like.
+The rate counts all bytes of a file. The distortion is measured on the 8-bit picture that is
+decoded from the file. A row is one picture at one level of one codec. Means are taken only over
+pictures that all codecs have finished, so that codecs are compared on the same pictures even if a
+run is interrupted or a codec refuses a picture.
 """
 
 import logging
@@ -31,7 +32,7 @@ DIED = "a process that coded pictures was killed, perhaps for lack of memory; us
 
 @dataclass(frozen=True)
 class Setup:
-    """The codecs of a run: nic with each of the models at each of the levels, and peers."""
+    """The codecs of a run: nic with each of these models at each of these levels, and peers."""
 
     models: tuple[str, ...]
     backend: Any = "auto"
@@ -42,7 +43,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class Task:
-    """One picture at one level of the codec that is ``number`` in the setup."""
+    """One picture at one level of one codec; ``number`` is the codec's index in the setup."""
 
     setup: Setup
     path: Path
@@ -56,11 +57,17 @@ def measure(
     jobs: int = 1,
     progress: Callable[[str], None] = lambda what: None,
 ) -> Row:
-    """Everything about the codecs on these pictures; after an interrupt, what was done.
+    """Measure the codecs on these pictures; return the report, as a dict for JSON.
 
-    A picture that cannot be read, or that a codec refuses, is left out, with a note.
-    Args: progress: called at most ``steps`` times, with the name of what was done.
-    Raises: ModelError; what is wrong with the first picture when all are left out.
+    A picture that cannot be read, or that a codec refuses, is left out, with a note. After an
+    interrupt the report has only the finished pictures.
+
+    Args:
+        setup: the codecs.
+        paths: picture files.
+        jobs: number of processes.
+        progress: called at most ``steps`` times, with a text about what was done.
+    Raises: ModelError; the error of the first picture when all are left out.
     """
     facts = machine.describe()
     coders, missing = coders_of(setup)
@@ -101,7 +108,7 @@ def steps(setup: Setup, paths: Sequence[Path]) -> int:
 
 @lru_cache(maxsize=1)
 def coders_of(setup: Setup) -> tuple[list[Coder], list[str]]:
-    """The codecs of a setup, nic first, and a line on each thing that is not installed."""
+    """The codecs of a setup, nic first, and a line about each package that is not installed."""
     network = (setup.backend, setup.device)
     own = [nic_coder(model, *network, setup.levels) for model in setup.models]
     found, missing = peers.installed(setup.peers)
@@ -113,7 +120,7 @@ def coders_of(setup: Setup) -> tuple[list[Coder], list[str]]:
 
 
 def work(task: Task) -> Row:
-    """Code, decode and judge one picture. Raises NicError when the codec refuses it."""
+    """Code, decode and measure one picture. Raises NicError when the codec refuses it."""
     coder = coders_of(task.setup)[0][task.number]
     pixels = _read(task.path)
     start = time.perf_counter()
@@ -134,7 +141,7 @@ def work(task: Task) -> Row:
 
 
 def _scores(pixels: Pixels, decoded: Pixels) -> dict[str, float | None]:
-    """Every metric of ``summary.METRICS``; None for one that has no finite value here."""
+    """Every metric of ``summary.METRICS``; None if it is not finite or not installed."""
     if decoded.shape != pixels.shape:
         raise NicError(f"decoded to {decoded.shape} where {pixels.shape} went in")
     peak = metrics.psnr(pixels, decoded)
@@ -152,7 +159,7 @@ def _scores(pixels: Pixels, decoded: Pixels) -> dict[str, float | None]:
 
 @lru_cache(maxsize=2)
 def _read(path: Path) -> Pixels:
-    """As ``pictures.load``, but silent: ``pictures.sound`` has passed its notes on."""
+    """Like ``pictures.load``, but silent: ``pictures.sound`` has already logged the notes."""
     log.disabled = True
     try:
         return pictures.load(path)
@@ -170,7 +177,7 @@ def _facts(coder: Coder) -> dict[str, str]:
 def _collect(
     tasks: Sequence[Task], jobs: int, progress: Callable[[str], None], results: list[Row | NicError]
 ) -> bool:
-    """Append the results, in order; False when that ended early."""
+    """Append the results, in order; return False if it ended early."""
     try:
         with closing(workers.in_order(_attempt, tasks, jobs)) as found:
             for task, result in zip(tasks, found, strict=True):
@@ -187,7 +194,7 @@ def _collect(
 def _whole(
     paths: Sequence[Path], results: Sequence[Row | NicError], each: int
 ) -> tuple[list[Path], list[Row], list[NicError]]:
-    """Pictures of which all ``each`` results are there, and those; why others are left out."""
+    """The pictures with all ``each`` results, their results, and the errors of other pictures."""
     done: list[Path] = []
     rows: list[Row] = []
     failures: list[NicError] = []
@@ -212,7 +219,7 @@ def _time(
     means: Sequence[Row],
     progress: Callable[[str], None],
 ) -> list[Row]:
-    """``summary.time_all`` of the first pictures; nothing after an interrupt."""
+    """``summary.time_all`` of the first pictures; an empty list after an interrupt."""
     try:
         progress("speed")
         return summary.time_all(coders, [_read(path) for path in paths[: summary.TIMED]], means)
@@ -221,7 +228,7 @@ def _time(
 
 
 def _attempt(task: Task) -> Row | NicError:
-    """What ``work`` finds, or why it failed."""
+    """The result of ``work``, or its error."""
     try:
         return work(task)
     except NicError as error:

@@ -1,4 +1,4 @@
-"""What follows from the rows of a quality run: means, rates at equal quality, and speed."""
+"""Summary of the rows of a quality run: means, rates at equal quality, and speed."""
 
 import statistics
 from collections.abc import Sequence
@@ -20,15 +20,15 @@ METRICS = {
     "butteraugli": "Butteraugli, 3-norm",
 }
 SIMILARITIES = ("ssim", "ms_ssim")  # compared in decibels
-DISTANCES = ("butteraugli",)  # compared with their sign turned: lower is better
-# The settings of one codec, of which each is the best in some metrics.
+DISTANCES = ("butteraugli",)  # lower is better, so they are compared with the opposite sign
+# Settings of one codec, each of which is best in some metrics.
 SETTINGS = {"AVIF, better of both": ("avif-iq", "avif-ssim")}
 TIMED = 3  # pictures whose coding is timed
-REPEATS = 3  # of each
+REPEATS = 3  # runs per picture
 
 
 def means(rows: Sequence[Row]) -> list[Row]:
-    """The mean over all pictures for every codec and level, in the order of the rows."""
+    """The means over all pictures for every codec and level, in the order of the rows."""
     groups: dict[tuple[str, float], list[Row]] = {}
     for row in rows:
         groups.setdefault((row["codec"], row["level"]), []).append(row)
@@ -45,9 +45,10 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def curve(rows: Sequence[Row], codec: str, metric: str) -> list[Point]:
-    """Rate and quality of a codec's mean rows: similarities in decibels, distances negative.
+    """The curve of a codec, from rows of means: (bpp, quality).
 
-    Empty for a metric that was not measured, or that an older report does not know.
+    Similarities are in decibels, distances negative. The curve is empty for a metric that was not
+    measured, or that an older report lacks.
     """
     scale = in_decibels if metric in SIMILARITIES else neg if metric in DISTANCES else float
     mine = [row for row in rows if row["codec"] == codec and row.get(metric) is not None]
@@ -88,16 +89,16 @@ def _largest(values: Sequence[float | None]) -> float | None:
 
 
 def percent(anchor: Sequence[Point], test: Sequence[Point]) -> float | None:
-    """BD-rate to two decimals; None where the curves share no quality."""
+    """BD-rate with two decimals; None if ``bd_rate`` has none."""
     rate = bd_rate(anchor, test)
     return None if rate is None else round(rate, 2)
 
 
 def time_all(coders: Sequence[Coder], pictures: Sequence[Pixels], rows: Sequence[Row]) -> list[Row]:
-    """How long each codec takes with nothing beside it, at about the same quality.
+    """How long each codec takes at about the same quality, one run at a time.
 
-    The quality is the PSNR of the first codec's middle level; the others are timed at their
-    level that comes nearest, or at their middle one where there is no finite PSNR.
+    The quality is the PSNR of the first codec at its middle level. The others are timed at the
+    level with the nearest PSNR, or at their middle level if no PSNR is finite.
     """
     own = [row for row in rows if row["codec"] == coders[0].name]
     target = own[len(own) // 2]["psnr"]

@@ -1,4 +1,4 @@
-"""Calls in several processes, with results in the order of what was asked."""
+"""Calls in several processes, with results in the order of the tasks."""
 
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -12,9 +12,10 @@ R = TypeVar("R")
 
 
 def in_order(act: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Generator[R]:
-    """What ``act``, a function of a module, makes of each task, in ``jobs`` processes.
+    """Yield ``act(task)`` of each task, computed in ``jobs`` processes.
 
-    Raises: BrokenProcessPool when one of them is killed.
+    Args: act: a function that can be pickled.
+    Raises: BrokenProcessPool when a process is killed.
     """
     if jobs == 1:
         yield from map(act, tasks)
@@ -31,17 +32,17 @@ def in_order(act: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Generator[
 
 
 def _ignore_interrupts() -> None:
-    """A terminal interrupts all processes; the one that collects results decides."""
+    """Ignore SIGINT, which a terminal sends to all processes; the first process stops others."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Hold interrupts back, also from processes that start here, until they ignore them."""
+    """Hold SIGINT back, also from processes that start here, until they ignore it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # which would let them through again
+    resource_tracker.ensure_running()  # its start would unblock the signal, so it starts before
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

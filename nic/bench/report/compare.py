@@ -1,4 +1,4 @@
-"""Two reports of the same kind side by side: before and after."""
+"""Comparing two reports of the same kind: before and after."""
 
 from typing import Any
 
@@ -14,13 +14,14 @@ KEY = ("codec", "backend", "device", "width", "height", "stage")
 
 
 def compare(before: Report, after: Report) -> Report:
-    """What changed, ready for JSON.
+    """The differences of two reports, as a dict that ``json`` can write.
 
-    Rows of one kind match by codec and level, or by place, size and call; nic's models match
-    by the name that they were asked for, whatever its version. What only one report has is
-    left out.
+    Rows of quality match by codec and level; rows of speed match by codec, place, size and call.
+    A model of nic is matched by the name on the command line, whatever its version. Rows that only
+    one report has are left out.
+
     Raises: UsageError when the reports are of different kinds, of different pictures, or have
-        nothing in common; CorruptError when one lacks what ``nic bench`` writes.
+        nothing in common; CorruptError when a report is incomplete.
     """
     try:
         found = _compared(before, after)
@@ -54,7 +55,7 @@ def tables(comparison: Report) -> list[Table]:
 
 
 def notes(comparison: Report) -> list[str]:
-    """What each of the two was measured with."""
+    """Lines about the machine and the versions of each report."""
     names = ("Before", "After")
     return [f"{n}: {m}." for n, m in zip(names, comparison["measured"], strict=True)]
 
@@ -73,7 +74,7 @@ def _speed(before: Report, after: Report) -> list[Row]:
 
 
 def _by_call(report: Report) -> dict[str, float]:
-    """Median seconds by a name for the call."""
+    """Median seconds, by a name of the call."""
     programs = {f"start of {row['program']}": row["median"] for row in report["programs"]}
     return programs | {_name(row): row["median"] for row in report["rows"]}
 

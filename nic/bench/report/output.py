@@ -12,7 +12,7 @@ from nic.bench.report.tables import Table
 from nic.errors import CorruptError
 
 Report = dict[str, Any]
-# What ``compare`` needs of a report of each kind.
+# The keys that ``compare`` needs in a report of each kind.
 PARTS = {
     "speed": ("machine", "programs", "rows"),
     "quality": ("machine", "pictures", "codecs", "means", "seconds"),
@@ -20,12 +20,12 @@ PARTS = {
 
 
 def to_json(report: Report) -> bytes:
-    """The whole report."""
+    """The whole report as JSON."""
     return (json.dumps(report, indent=1) + "\n").encode()
 
 
 def from_json(path: Path) -> Report:
-    """A report that ``to_json`` wrote. Raises CorruptError, OSError."""
+    """Read a report that ``to_json`` wrote. Raises CorruptError, OSError."""
     try:
         report: Report = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -37,7 +37,7 @@ def from_json(path: Path) -> Report:
 
 
 def to_csv(report: Report) -> bytes:
-    """Every measured row: one picture at one level, or one call."""
+    """All measured rows as CSV: each is one picture at one level, or one call."""
     names = list(dict.fromkeys(name for row in report["rows"] for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -47,7 +47,7 @@ def to_csv(report: Report) -> bytes:
 
 
 def show(tables: Iterable[Table], notes: Iterable[str]) -> None:
-    """Print tables and notes: drawn on a terminal, as Markdown everywhere else."""
+    """Print tables and notes: with drawn lines on a terminal, as Markdown elsewhere."""
     draw = _draw if sys.stdout.isatty() else _print_markdown
     for table in tables:
         draw(table)

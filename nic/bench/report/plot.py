@@ -1,4 +1,4 @@
-"""Plots of a report, readable in print: every codec has a marker of its own, not just a colour."""
+"""Plots of a report. They are readable without colour: every codec has its own marker."""
 
 import importlib.util
 import io
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Report = dict[str, Any]
 Row = dict[str, Any]
 FORMATS = ("png", "svg")
-# Okabe and Ito's colours, which colour-blind people tell apart too; nic in black.
+# Okabe and Ito's colours, which colour-blind people can distinguish too; nic is black.
 COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7", "#0072B2", "#D55E00", "#999999")
 MARKERS = "osD^vP*X"
 HATCHES = ("", "//", "..", "xx")
@@ -27,7 +27,10 @@ SETTINGS = {"font.size": 9, "axes.grid": True, "grid.alpha": 0.3, "svg.hashsalt"
 
 
 def check(path: str) -> str:
-    """The format that a file name asks for. Raises UsageError, also without matplotlib."""
+    """The format by the extension of a file name.
+
+    Raises: UsageError for another extension, or when matplotlib is not installed.
+    """
     found = path.rpartition(".")[2].lower()
     if found not in FORMATS:
         raise UsageError(f"{path}: a plot is a .png or .svg file")
@@ -52,7 +55,7 @@ def draw(report: Report, file_format: str) -> bytes:
 
 def _style(number: int) -> Row:
     of = number % len(COLOURS)
-    line = "-" if number == of else "--"  # the ninth looks like the first, but for that
+    line = "-" if number == of else "--"  # distinguishes the ninth codec from the first
     shape = {"color": COLOURS[of], "marker": MARKERS[of], "markersize": 5, "linestyle": line}
     return {**shape, "linewidth": 1.2 if number else 2, "zorder": 2 if number else 3}
 
@@ -61,7 +64,7 @@ def _style(number: int) -> Row:
 
 
 def _quality(figure: "Figure", report: Report) -> None:
-    """A curve per metric, and seconds against size at equal PSNR."""
+    """Draw a diagram of curves per metric, and one of seconds and size at equal PSNR."""
     from matplotlib.lines import Line2D
 
     figure.set_size_inches(11.5, 8.5)
@@ -81,7 +84,7 @@ def _quality(figure: "Figure", report: Report) -> None:
 
 
 def _points(report: Report, codec: str, metric: str) -> list[Point]:
-    """Of a codec's curve, what has a place on paper: equal pictures are infinitely alike."""
+    """The finite points of a codec's curve; the similarity of equal pictures is infinite."""
     return [p for p in curve(report["means"], codec, metric) if math.isfinite(p[1])]
 
 
@@ -92,7 +95,7 @@ def _curves(axes: "Axes", report: Report, metric: str) -> None:
             axes.plot(*zip(*points, strict=True), **_style(number))
     own = _points(report, report["codecs"][0]["name"], metric)
     rates, values = zip(*own, strict=True)
-    margin = (max(values) - min(values)) / 3 or 1  # of a single level
+    margin = (max(values) - min(values)) / 3 or 1  # 1 if there is a single level
     axes.set_xlim(0, 1.6 * max(rates))
     axes.set_ylim(min(values) - 2 * margin, max(values) + 2 * margin)
     scale = ", -10 log10(1 - s)" if metric in SIMILARITIES else ""
@@ -101,7 +104,7 @@ def _curves(axes: "Axes", report: Report, metric: str) -> None:
 
 
 def _speed_and_size(axes: "Axes", report: Report) -> None:
-    """Seconds against bytes at equal PSNR, where the first codec is at 100 %."""
+    """Draw seconds and bytes at equal PSNR; the bytes of the first codec are 100."""
     curves = {c["name"]: curve(report["means"], c["name"], "psnr") for c in report["codecs"]}
     first = report["codecs"][0]["name"]
     for number, row in enumerate(report["seconds"]):
@@ -119,7 +122,7 @@ def _speed_and_size(axes: "Axes", report: Report) -> None:
 
 
 def _in_seconds(axes: "Axes") -> None:
-    """A logarithmic axis that says 0.1, not a power of ten."""
+    """Make the x axis logarithmic, with labels such as 0.1 in place of powers of ten."""
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
 
@@ -128,7 +131,7 @@ def _in_seconds(axes: "Axes") -> None:
 
 
 def _speed(figure: "Figure", report: Report) -> None:
-    """Bars of networks and codec, measured and published, one panel per size."""
+    """Draw bars of networks and codec, measured and published, one panel per size."""
     calls = (*stages.NETWORK, *stages.CODEC)
     bars = _bars(report, calls)
     sizes = list(dict.fromkeys(size for size, _ in bars))
@@ -142,7 +145,7 @@ def _speed(figure: "Figure", report: Report) -> None:
 
 
 def _bars(report: Report, calls: Sequence[str]) -> dict[tuple[str, str], dict[str, float]]:
-    """Seconds by size and name, and then by call."""
+    """Seconds by call, for each (size, name)."""
     bars: dict[tuple[str, str], dict[str, float]] = {}
     for row in report["rows"]:
         if row["stage"] in calls:

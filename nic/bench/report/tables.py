@@ -1,4 +1,4 @@
-"""What a report says, as tables of text and notes below them."""
+"""A report as tables of text, and notes below them."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -11,13 +11,13 @@ Report = dict[str, Any]
 Row = dict[str, Any]
 NOTHING = "-"
 MEGABYTE = 1e6
-OWN = "nic "  # how the names of our own codecs begin
+OWN = "nic "  # start of the names of our own codecs
 PROGRAMS = ("nic compress", "nic decompress")
-INTERRUPTED = "Interrupted: this is what was finished."
+INTERRUPTED = "Interrupted: only finished measurements are shown."
 
 
 class Table(NamedTuple):
-    """A title, the names of the columns, and rows of as many cells."""
+    """A title, the names of the columns, and rows with one cell per column."""
 
     title: str
     header: Sequence[str]
@@ -25,13 +25,13 @@ class Table(NamedTuple):
 
 
 def tables(report: Report) -> list[Table]:
-    """The tables of a report of either kind; those without a row are left out."""
+    """The tables of a report of either kind; empty tables are left out."""
     made = _quality(report) if report["kind"] == "quality" else _speed(report)
     return [table for table in made if table.rows]
 
 
 def notes(report: Report) -> list[str]:
-    """What must be known to read the tables, and what is not in them."""
+    """Lines that explain the tables, and lines about what could not be measured."""
     lines = [INTERRUPTED] * (not report["complete"])
     lines.append(f"Measured with {machine.in_words(report['machine'])}.")
     if report["kind"] == "quality":
@@ -46,8 +46,8 @@ def notes(report: Report) -> list[str]:
 # -- quality ----------------------------------------------------------------------------------
 
 TIMED_HOW = (
-    "Seconds: median of {} times, with nothing else run by this command, at each codec's "
-    "level nearest in PSNR to the middle one of the first."
+    "Seconds: median of {} runs, one at a time. Each codec is timed at the level whose PSNR is "
+    "nearest to the first codec's PSNR at its middle level."
 )
 
 
@@ -58,7 +58,7 @@ def _quality(report: Report) -> list[Table]:
 
 
 def _rates(report: Report, own: str) -> Table:
-    """One of nic's models against everything else."""
+    """One of nic's models against every other codec."""
     titles = {codec["name"]: codec["title"] for codec in report["codecs"]}
     rates = {
         (row["against"], row["metric"]): row["percent"]
@@ -121,7 +121,7 @@ def _versions(codecs: Iterable[Row]) -> str:
 
 # -- speed ------------------------------------------------------------------------------------
 
-REPEATED_HOW = "Medians, and ± half the distance between the quartiles; the first call not counted."
+REPEATED_HOW = "Medians ± half the distance between the quartiles, without the first call."
 
 
 def _speed(report: Report) -> list[Table]:
@@ -137,7 +137,7 @@ def _size(row: Row) -> str:
 
 
 def _grouped(rows: Iterable[Row]) -> dict[tuple[str, str, str], dict[str, Row]]:
-    """Rows by title, place and size, and then by stage."""
+    """Rows by stage, for each (title, place, size)."""
     groups: dict[tuple[str, str, str], dict[str, Row]] = {}
     for row in rows:
         key = (row["title"], _place(row), _size(row))
@@ -146,7 +146,7 @@ def _grouped(rows: Iterable[Row]) -> dict[tuple[str, str, str], dict[str, Row]]:
 
 
 def _whole(report: Report) -> Table:
-    """The shape of the reference's tables: measured rows, ratios, then published ones."""
+    """A table like the reference's: measured rows, ratios, then published rows."""
     calls = (*stages.NETWORK, *stages.CODEC)
     groups = _grouped(report["rows"])
     rows = []
@@ -197,7 +197,7 @@ def _starts(report: Report) -> Table:
 
 
 def number(value: float | None, digits: int) -> str:
-    """A number with so many decimals."""
+    """A number with ``digits`` decimals."""
     return NOTHING if value is None else f"{value:.{digits}f}"
 
 
@@ -207,7 +207,7 @@ def percent(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """About three digits, never more than four decimals."""
+    """Seconds with about three digits, and at most four decimals."""
     if value is None:
         return NOTHING
     decimals = sum(value < limit for limit in (100, 10, 1, 0.1))
@@ -215,7 +215,7 @@ def seconds(value: float | None) -> str:
 
 
 def spread(row: Row | None, scale: float = 1) -> str:
-    """The median, and half the distance between the quartiles."""
+    """The median ± half the distance between the quartiles, times ``scale``."""
     if row is None:
         return NOTHING
     return f"{seconds(scale * row['median'])} ±{seconds(scale * (row['high'] - row['low']) / 2)}"

@@ -1,1 +1,1 @@
-"""Times of networks, stages and programs."""
+"""Timing of networks, stages and programs."""

@@ -2,7 +2,8 @@
 
     python -I -S child.py RESULT PROGRAM [ARGUMENT]...
 
-It is a program of its own, and imports little, so that it is small itself.
+It is a separate program with few imports, because the memory of the process that starts a program
+counts in its peak.
 """
 
 import os
@@ -11,7 +12,7 @@ import time
 
 
 def main(result: str, program: str, *arguments: str) -> int:
-    """Run the program on our own stdin and stdout; returns its exit code."""
+    """Run the program with our stdin and stdout; return its exit code."""
     start = time.perf_counter()
     child = os.posix_spawn(program, [program, *arguments], os.environ)
     _, status, usage = os.wait4(child, 0)

@@ -1,4 +1,4 @@
-"""What the installed programs cost beside the work: to start, and in memory."""
+"""Seconds and peak memory of the installed programs, to start and for a whole picture."""
 
 import shutil
 import statistics
@@ -17,9 +17,9 @@ from nic.types import Pixels
 
 Row = dict[str, Any]
 DISTRIBUTION = "nic-codec"
-# In the order of a pipeline: each reads what the one before wrote.
+# In the order of a pipeline: each program reads the output of the program before.
 STAGES = ("nic-encode", "nic-quantize", "nic-entropy", "nic-pack", "nic-decode")
-COMMANDS = ("compress", "decompress", "test")  # of nic, which people type
+COMMANDS = ("compress", "decompress", "test")  # commands of nic
 
 
 def installed() -> list[str]:
@@ -29,7 +29,7 @@ def installed() -> list[str]:
 
 
 def find(program: str) -> str:
-    """Path of an installed program, that of this environment first. Raises NicError."""
+    """Path of an installed program, first in this environment, then in PATH. Raises NicError."""
     beside = Path(sysconfig.get_path("scripts")) / program
     found = str(beside) if beside.exists() else shutil.which(program)
     if found is None:
@@ -38,10 +38,9 @@ def find(program: str) -> str:
 
 
 def start_up(folder: Path, repeats: int) -> Iterator[Row]:
-    """What starting costs: every program from start to end with next to nothing to do.
+    """Yield the cost of starting each program, with almost no work.
 
-    Stages, and nic's commands, code a picture of 8x8 pixels; what is no stage prints its
-    version.
+    Stages and nic's commands code a picture of 8x8 pixels; other programs print their version.
     """
     tiny, packed, out = folder / "0", folder / str(len(STAGES) - 1), folder / "out"
     tiny.write_bytes(writers.write(np.full((8, 8, 3), 128, np.uint8), "ppm"))
@@ -57,9 +56,14 @@ def start_up(folder: Path, repeats: int) -> Iterator[Row]:
 def whole(
     pixels: Pixels, choice: Sequence[str], network: Sequence[str], folder: Path, repeats: int
 ) -> list[Row]:
-    """``nic compress`` and ``nic decompress`` of one picture.
+    """The cost of ``nic compress`` and of ``nic decompress`` for one picture.
 
-    Args: choice: options of the former; network: options of both.
+    Args:
+        pixels: uint8 (H, W, 3).
+        choice: options of ``nic compress``.
+        network: options of both.
+        folder: for temporary files.
+        repeats: how often each runs.
     """
     source, packed, target = (folder / name for name in ("a.png", "a.nic", "b.png"))
     source.write_bytes(writers.write(pixels, "png"))
@@ -72,7 +76,7 @@ def whole(
 def _run(
     command: Sequence[str], source: Path, target: Path, repeats: int, options: Sequence[str] = ()
 ) -> Row:
-    """Seconds and peak memory, in bytes; a first run, which may read from disk, not counted."""
+    """Seconds and peak memory in bytes. A first run is not counted, as it may read from disk."""
     words = [find(command[0]), *command[1:], *options]
     runs = [run_program(words, source, target) for _ in range(repeats + 1)][1:]
     timing = Timing.of([run.seconds for run in runs])

@@ -1,16 +1,16 @@
-"""Timings that others have published, to stand beside those measured here.
+"""Timings that others have published, for comparison.
 
 dcn: the codec of Korus and Memon (ICLR 2020) with 32 channels, from the tables of its public
-README: mean of 39 pictures, one at a time; "network" is inference alone, "codec" adds
-quantization, entropy coding and the stream in memory, without files. imgcomp: Mentzer et al.
-(CVPR 2018), as its authors' README times it for one Kodak picture.
+README: means of 39 pictures, one at a time. "network" is only inference; "codec" adds quantization,
+entropy coding and the stream in memory, without files. imgcomp: Mentzer et al. (CVPR 2018), for one
+Kodak picture, from the authors' README.
 """
 
 from typing import NamedTuple
 
 
 class Published(NamedTuple):
-    """Seconds per picture; None where nothing was published."""
+    """Seconds per picture; None for times that were not published."""
 
     codec: str
     hardware: str

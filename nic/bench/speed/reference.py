@@ -1,8 +1,8 @@
-"""The network that this codec grew from ("dcn"), built here and run as nic's own are.
+"""The reference network ("dcn"), built here and timed in the same way as nic's networks.
 
-Its weights are random: they do not change how long it takes. As a program, ``python -m
-nic.bench.speed.reference FOLDER`` writes its LiteRT export, in a process of its own because the
-conversion loads TensorFlow, which would take cores and memory from what is timed after it.
+Its weights are random, as they do not change the time. As a program, ``python -m
+nic.bench.speed.reference FOLDER`` writes its LiteRT export. That is a separate process, because the
+conversion loads TensorFlow, which would take cores and memory from later measurements.
 """
 
 import hashlib
@@ -26,9 +26,12 @@ NEEDED = {"litert": ("keras", "tensorflow"), "keras": ("keras",)}
 def load(backend: str, device: str, model: zoo.Model, folder: Path) -> backends.Backend:
     """The reference network on a backend.
 
-    Args: model: any installed one, to start Keras on the device as for nic's networks.
-        folder: an empty one, for the export.
-    Raises: ModelError where it cannot be built.
+    Args:
+        backend: ``litert`` or ``keras``.
+        device: where Keras runs.
+        model: any installed model; Keras is started with it, as for nic's networks.
+        folder: an empty folder for the export.
+    Raises: ModelError when the network cannot be built.
     """
     for package in NEEDED[backend]:
         if importlib.util.find_spec(package) is None:
@@ -39,7 +42,7 @@ def load(backend: str, device: str, model: zoo.Model, folder: Path) -> backends.
 
 
 class _Keras(KerasBackend):
-    """The reference network in the place of the model's."""
+    """A Keras backend with the reference network in place of the model's."""
 
     def __init__(self, model: zoo.Model, device: str) -> None:
         super().__init__(model, device)
@@ -50,7 +53,7 @@ class _Keras(KerasBackend):
 
 
 def _litert(folder: Path) -> backends.LiteRTBackend:
-    """Export to ``folder`` in a child process, and load that."""
+    """Export the network to ``folder`` in a child process, and load the export."""
     environment = {**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-P", "-m", "nic.bench.speed.reference", str(folder)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""Every stage of the codec, and the whole, as calls on one picture that can be timed."""
+"""Calls to be timed: every stage of the codec, and the whole codec, for one picture."""
 
 import io
 from collections.abc import Callable
@@ -25,7 +25,7 @@ BACKWARD = ("unpack", "entropy decoding", "dequantize", "synthesis", "write")
 
 
 def network_calls(pixels: Pixels, network: Backend) -> Calls:
-    """Both transforms alone, on floats of a picture (H, W, 3)."""
+    """Only the two transforms, for a picture (H, W, 3)."""
     height, width = pixels.shape[:2]
     margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
     values = np.pad(pixels, margins, mode="symmetric").astype(np.float32) / np.float32(255)
@@ -35,14 +35,14 @@ def network_calls(pixels: Pixels, network: Backend) -> Calls:
 
 
 def codec_calls(pixels: Pixels, coder: Coder, quality: float) -> Calls:
-    """From pixels to a file in memory, and back."""
+    """The whole codec: pixels to a file in memory, and back."""
     file = coder.encode(pixels, quality)
     calls = (partial(coder.encode, pixels, quality), partial(coder.decode, file))
     return dict(zip(CODEC, calls, strict=True))
 
 
 def stage_calls(pixels: Pixels, model: Model, network: Backend, quality: float) -> Calls:
-    """Every stage by itself; reading and writing are of a PNG file in memory."""
+    """Every stage by itself; "read" and "write" are for a PNG file in memory."""
     identity = (f"{model.name}-{model.version}", model.id)
     prior = model.prior if model.has_prior else None
     file = writers.write(pixels, "png")

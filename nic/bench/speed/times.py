@@ -1,8 +1,8 @@
-"""How long nic's networks, stages and programs take on this machine, and in what memory.
+"""Seconds and memory of nic's networks, stages and programs on this machine.
 
-"Network" is inference alone, "codec" all from pixels to the bytes of a file in memory, or
-back: what the reference codec's tables call DCN and AFI. Every call is done once to warm up
-and then repeated; rows hold medians and quartiles.
+"Network" is only inference; "codec" is everything from pixels to the bytes of a file in memory, or
+back. The tables of the reference codec call them DCN and AFI. Every call is made once to warm up
+and then repeated. Rows have medians and quartiles.
 """
 
 import tempfile
@@ -26,9 +26,9 @@ from nic.types import Pixels
 
 Row = dict[str, Any]
 Progress = Callable[[str], None]
-SIZES = ((512, 512), (1920, 1080))  # width, height: those of the reference's tables
-STARTS = 5  # of every program, to see what starting costs
-RUNS = 3  # of nic compress and nic decompress
+SIZES = ((512, 512), (1920, 1080))  # width, height, as in the reference's tables
+STARTS = 5  # runs of every program, to measure its start
+RUNS = 3  # runs of nic compress and nic decompress
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,31 @@ class Place:
     device: str
 
 
-# The lightest first: a loaded framework takes memory from all that follows.
+# The smallest first: a loaded framework keeps its memory for the rest of the run.
 PLACES = (Place("litert", "cpu"), Place("keras", "cpu"), Place("keras", "gpu"))
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What to time. Without pictures one is made; without places, all that there are."""
+    """What to time. Without ``paths`` a picture is made; without ``places`` all are timed."""
 
     models: tuple[str, ...] = (zoo.DEFAULT,)
     sizes: tuple[tuple[int, int], ...] = SIZES
     paths: tuple[Path, ...] = ()
     places: tuple[Place, ...] = ()
-    quality: float | None = None  # the model's own by default
+    quality: float | None = None  # None: the model's default
     repeats: int = 7
     with_reference: bool = True
 
 
 def measure(setup: Setup, progress: Progress = lambda what: None) -> Row:
-    """Time everything; after an interrupt, report what was done.
+    """Time everything; return the report, as a dict for JSON.
 
-    Args: progress: called at most ``steps`` times, with the name of what comes next.
+    After an interrupt the report has only what was finished.
+
+    Args:
+        setup: what to time.
+        progress: called at most ``steps`` times, with a text about what comes next.
     Raises: ModelError, UsageError, CorruptError.
     """
     report: Row = {
@@ -96,7 +100,7 @@ def _fill(
 ) -> None:
     progress("start of the programs")
     for row in programs.start_up(folder, STARTS):
-        report["programs"].append(row)  # one by one: an interrupt keeps those before it
+        report["programs"].append(row)  # one by one, so that an interrupt keeps earlier rows
     for place in setup.places or PLACES:
         progress(_name(place))
         try:
@@ -134,7 +138,7 @@ class _Bench:
         }
 
     def rows(self, missing: list[str]) -> Iterator[Row]:
-        """One row per size, codec and call; a line into ``missing`` where dcn is not there."""
+        """Yield a row per size, codec and call; add a line to ``missing`` if dcn cannot run."""
         networks = {(f"nic {n}", self._title(n)): net for n, net in self._networks.items()}
         if self._setup.with_reference and (other := self._reference(missing)) is not None:
             networks[reference.NAME, reference.NAME] = other
@@ -148,7 +152,7 @@ class _Bench:
     def _in_turn(
         self, networks: dict[tuple[str, str], backends.Backend], pictures: Sequence[Pixels]
     ) -> Iterator[Row]:
-        """All networks, call by call in turn, so that their ratio is that of one moment."""
+        """Yield rows of all networks, timed in turn, so that other load affects all equally."""
         calls = [[stages.network_calls(x, net) for x in pictures] for net in networks.values()]
         heads = [self._head(*names, pictures[0]) for names in networks]
         for stage in stages.NETWORK:
@@ -161,7 +165,7 @@ class _Bench:
                 yield {**head, "stage": stage, **Timing.of([*chain(*seconds)]).row()}
 
     def _own(self, name: str, pictures: Sequence[Pixels]) -> Iterator[Row]:
-        """The codec, its stages and its programs with one of nic's models."""
+        """Yield rows of the codec, its stages and its programs with one of nic's models."""
         model, network = self._models[name], self._networks[name]
         quality = self._setup.quality or model.default_quality
         coder = nic_coder(name, self._place.backend, self._place.device)

@@ -13,7 +13,7 @@ from typing import Any
 
 from nic.errors import NicError
 
-LEAST = 3  # repeats, however long they take
+LEAST = 3  # repeats at least, however long they take
 PATIENCE = 15.0  # seconds after which no further repeat is started
 CHILD = Path(__file__).with_name("child.py")
 
@@ -29,7 +29,7 @@ class Timing:
 
     @classmethod
     def of(cls, seconds: Sequence[float]) -> "Timing":
-        """Summarise a sample of two or more."""
+        """Summarise a sample of two or more times."""
         low, median, high = statistics.quantiles(seconds, n=4, method="inclusive")
         return cls(median, low, high, len(seconds))
 
@@ -40,19 +40,19 @@ class Timing:
 
 @dataclass(frozen=True)
 class Process:
-    """A program run from start to end: seconds, and the most memory it held, in bytes."""
+    """A finished run of a program: seconds, and peak memory in bytes."""
 
     seconds: float
     peak: int
 
 
 def sample(call: Callable[[], object], repeats: int) -> list[float]:
-    """Seconds of each of ``repeats`` calls, fewer when they are slow, after one to warm up."""
+    """Seconds of each of ``repeats`` calls, after one to warm up; fewer if they are slow."""
     return sample_in_turn([call], repeats)[0]
 
 
 def sample_in_turn(calls: Sequence[Callable[[], object]], repeats: int) -> list[list[float]]:
-    """As ``sample``, for calls to be compared: whatever else the machine does meets them all."""
+    """Like ``sample``, but for several calls in turn, so that other load affects all equally."""
     for call in calls:
         call()
     seconds: list[list[float]] = [[] for _ in calls]
@@ -67,10 +67,12 @@ def sample_in_turn(calls: Sequence[Callable[[], object]], repeats: int) -> list[
 
 
 def run_program(arguments: Sequence[str], source: Path, target: Path) -> Process:
-    """Run a program with stdin and stdout from and to files. Raises NicError when it fails.
+    """Run a program with stdin from a file and stdout to a file.
 
-    The program is the child of a bare interpreter, as the peak memory that a kernel tells of
-    a process counts what it was forked from.
+    The program is started by a bare interpreter, because the peak memory that a kernel reports of
+    a process includes the memory of the process that started it.
+
+    Raises: NicError when the program fails.
     """
     with tempfile.NamedTemporaryFile() as result, source.open("rb") as stdin:
         command = [sys.executable, "-I", "-S", str(CHILD), result.name, *arguments]
