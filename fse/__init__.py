@@ -1,6 +1,7 @@
 """Entropy coder: finite state entropy (tANS) over bytes, with tables, headers and contexts.
 
-fse.h draws the format and derives the arithmetic; this package is its Python face.
+This package is the Python interface of the C coder. fse.h describes the format and derives the
+arithmetic.
 """
 
 from .classes import choose_classes, class_costs

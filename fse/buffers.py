@@ -1,4 +1,4 @@
-"""Arguments of the Python face as the C coder takes them."""
+"""Conversion of Python arguments to arguments of the C coder."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def view(data: Bytes) -> Uint8:
 
 
 def pointer(array: Uint8) -> Any:
-    """Return the C array of a view; it lives as long as the result does."""
+    """Return the C array of a view. The result keeps the view's memory alive."""
     return ffi.from_buffer("uint8_t[]", array)
 
 
 def output(size: int) -> tuple[Uint8, Any]:
-    """Return a fresh array of `size` bytes, and its C array."""
+    """Return a new array of `size` bytes, and its C array."""
     array = np.empty(size, np.uint8)
     return array, ffi.from_buffer("uint8_t[]", array, require_writable=True)
 
 
 def length(n: int) -> int:
-    """Return `n` if so many symbols may be allocated.
+    """Return `n` if it is a valid number of symbols.
 
     Raises:
         FseError: n is negative or above 2**31 - 1.
@@ -51,5 +51,5 @@ def length(n: int) -> int:
 
 
 def unsigned(value: int) -> int:
-    """Return `value` as C takes it: 0, which the C coder refuses, where it does not fit."""
+    """Return `value`, or 0 if it does not fit into C's type; the C coder refuses 0."""
     return value if 0 <= value < 2**31 else 0

@@ -1,6 +1,6 @@
-"""Choosing a class for every block of symbols: what each would cost, and which to take.
+"""Choosing a class for every block of symbols: the cost of each class, and the best choice.
 
-For encoders: a decoder is told the classes.
+Only encoders use it; decoders read the classes from the file.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ Costs = npt.NDArray[np.uint32]
 
 
 def class_costs(planes: Uint8, tables: Uint8, bits: Costs, layout: Layout, block: int) -> Costs:
-    """Return what each class would cost each block of symbols, all planes together.
+    """Return the cost of each block of symbols in each class, summed over all planes.
 
     Args:
         planes: uint8 (P, h, w).
-        tables: uint8 (P, classes, contexts).
+        tables: uint8 (P, classes, contexts), row of `bits` by plane, class and context.
         bits: uint32 (tables, alphabet), the cost of each symbol in each table, in any unit.
-        layout: its `class_of` is not looked at.
+        layout: the shape, classes and contexts; its `class_of` is ignored.
         block: symbols per side of a block.
 
     Returns:
         uint32 (ceil(h / block), ceil(w / block), classes), in the same unit, modulo 2**32.
 
     Raises:
-        FseError: sizes that do not fit each other, or a symbol outside the alphabet.
+        FseError: shapes do not fit each other, or a symbol is outside the alphabet.
     """
     if bits.dtype != np.uint32 or bits.ndim != 2 or not bits.flags.c_contiguous:
         raise FseError("costs of symbols are not uint32 (tables, alphabet), C-contiguous")
@@ -56,22 +56,23 @@ def class_costs(planes: Uint8, tables: Uint8, bits: Costs, layout: Layout, block
 
 
 def choose_classes(costs: Costs, naming: Costs, pairs: Uint8) -> Uint8:
-    """Return a class for every block, of little cost with the naming of the classes.
+    """Return a class for every block, with a low cost of the symbols and the class map together.
 
-    First each block by itself; then once more, in order, with its neighbours' classes and what
-    naming those takes (iterated conditional modes).
+    First each block takes the class with the least cost of its symbols. Then each block in order
+    chooses again, and takes the cost of coding the class map into account (one sweep of iterated
+    conditional modes).
 
     Args:
         costs: uint32 (rows, columns, K), see `class_costs`.
-        naming: uint32 (X, K), what naming each class takes in each context, in the same unit.
-        pairs: uint8 (K, K), the context by the classes to the west and to the north. Where one
-            is outside the other stands in, or 0 for both.
+        naming: uint32 (X, K), the cost of coding each class in each context, in the same unit.
+        pairs: uint8 (K, K), the context by west and north class. If one neighbour is outside the
+            map, the other is used for both; if both are, class 0.
 
     Returns:
         uint8 (rows, columns).
 
     Raises:
-        FseError: sizes that do not fit each other, or a context that `naming` does not have.
+        FseError: shapes do not fit each other, or `naming` lacks a context.
     """
     for array in (costs, naming):
         if array.dtype != np.uint32 or not array.flags.c_contiguous:

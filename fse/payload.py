@@ -1,4 +1,4 @@
-"""Payloads of symbols that are coded with one table, and banks of tables."""
+"""Payloads of symbols that are coded with one table; and banks of tables."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ MAX_TABLES: int = lib.FSE_MAX_TABLES
 
 @dataclass(frozen=True)
 class Bank:
-    """1 to 64 tables of one table log, between which a coder may change at every symbol.
+    """1 to 64 tables with the same table log; a coder may change the table at every symbol.
 
-    Its coding tables are built at the first use of each side, and then kept.
+    The coding tables for encoding and for decoding are built when first needed, and kept.
     """
 
     tables: tuple[Table, ...]
 
     def __init__(self, tables: Iterable[Table]) -> None:
-        """Take the tables in the order that planes number them.
+        """Make a bank; other arguments refer to its tables by their index.
 
         Raises:
-            FseError: no table, more than 64, or not all of one table log.
+            FseError: no table, more than 64 tables, or different table logs.
         """
         object.__setattr__(self, "tables", tuple(tables))
         if not 1 <= len(self.tables) <= MAX_TABLES:
@@ -92,11 +92,11 @@ def _bank_of(table: Table) -> Bank:
 
 
 def encode_ramp(symbols: Bytes, table: Table, *, portable: bool = False) -> bytes:
-    """Code symbols with one table to a ramped payload: shorter, and faster to decode.
+    """Code symbols with one table to a ramped payload, which is shorter and decodes faster.
 
     Args:
         symbols, table: as in `encode`.
-        portable: run the machine code that suits every processor; the bytes are the same.
+        portable: run the machine code for any processor; the bytes are the same.
 
     Raises:
         FseError: a symbol without a cell, or too many symbols.
@@ -121,7 +121,7 @@ def decode_ramp(payload: Bytes, n: int, table: Table, *, portable: bool = False)
         The symbols, uint8 (n,).
 
     Raises:
-        CorruptStream: not a ramped payload of any `n` symbols.
+        CorruptStream: this is not a ramped payload of `n` symbols.
         FseError: n outside 0..2**31 - 1.
     """
     src, (symbols, c_symbols) = view(payload), output(length(n))
@@ -137,7 +137,7 @@ def encode(symbols: Bytes, table: Table) -> bytes:
 
     Args:
         symbols: uint8, C-contiguous, any shape; at most 2**31 - 1.
-        table: has a cell for each of them.
+        table: a table with a cell for each of them.
 
     Raises:
         FseError: a symbol without a cell, or too many symbols.

@@ -1,6 +1,6 @@
-"""Planes of a picture at once: tables by class and by decoded neighbours, in any number of threads.
+"""Coding many planes in one call: tables by class and decoded neighbours, in several threads.
 
-fse.h draws the ramped payload and says what the contexts are.
+fse.h describes the ramped payload and the contexts.
 """
 
 from __future__ import annotations
@@ -21,26 +21,30 @@ from .result import FseError, check
 
 
 class Context(IntEnum):
-    """What chooses a symbol's table, beside its class."""
+    """The context that, with the class, chooses a symbol's table."""
 
     CLASS = lib.FSE_BY_CLASS
-    """Nothing else."""
+    """No context: only the class counts."""
     ENERGY = lib.FSE_BY_ENERGY
     """One of 8 levels of the magnitudes of the neighbours W, N, NW, NE, WW and NN."""
     PAIR = lib.FSE_BY_PAIR
-    """The symbols to the west and to the north."""
+    """The pair of symbols to the west and to the north."""
 
     def count(self, alphabet: int) -> int:
-        """Return how many contexts there are for symbols below `alphabet`."""
+        """Return the number of contexts for symbols below `alphabet`."""
         return int(lib.fse_contexts(self, alphabet))
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What all planes of a call share.
+    """The properties that all planes of a call share.
 
-    `shape` is (h, w); `class_of` is uint8 (h, w), C-contiguous and below `classes` (1..256), or
-    None where all symbols are of class 0.
+    Attributes:
+        shape: (h, w).
+        class_of: the class of every symbol, uint8 (h, w), C-contiguous, below `classes`; None if
+            all are of class 0.
+        classes: number of classes, 1..256.
+        context: the kind of context.
     """
 
     shape: tuple[int, int]
@@ -49,10 +53,10 @@ class Layout:
     context: Context = Context.CLASS
 
     def _c_layout(self) -> tuple[Any, object]:
-        """Return the fse_layout, and what it points to.
+        """Return the fse_layout, and the objects that it points to, to keep them alive.
 
         Raises:
-            FseError: a shape out of range, or classes of another shape.
+            FseError: a shape or number out of range, or classes of another shape.
         """
         h, w = self.shape
         n = length(length(h) * length(w))
@@ -73,7 +77,7 @@ class Layout:
 
 
 class PlaneError(FseError):
-    """A plane could not be coded; `plane` is its index, `reason` the error that names no plane."""
+    """A plane could not be coded; `plane` is its index, `reason` the error without the index."""
 
     def __init__(self, plane: int, reason: FseError):
         super().__init__(f"plane {plane}: {reason}")
@@ -85,17 +89,19 @@ def encode_planes(
     planes: Uint8, tables: Uint8, bank: Bank, layout: Layout,
     *, threads: int = 1, portable: bool = False,
 ) -> list[bytes]:  # fmt: skip
-    """Code each plane to a ramped payload of its own; the same bytes for any number of threads.
+    """Code each plane to a ramped payload; the bytes are the same for any number of threads.
 
     Args:
         planes: uint8 (P, h, w), C-contiguous.
-        tables: uint8 (P, classes, contexts), the bank's table of each.
-        bank: at most 64 tables.
-        portable: run the machine code that suits every processor.
+        tables: uint8 (P, classes, contexts), index into `bank` by plane, class and context.
+        bank: the tables.
+        layout: the shape, classes and contexts.
+        threads: number of threads.
+        portable: run the machine code for any processor.
 
     Raises:
         PlaneError: a symbol without a cell in its table, or a table that the bank lacks.
-        FseError: sizes that do not fit each other.
+        FseError: shapes do not fit each other.
     """
     if planes.ndim != 3 or planes.shape[1:] != layout.shape:
         raise FseError(f"planes of {planes.shape} for a layout of {layout.shape}")
@@ -129,12 +135,12 @@ def decode_planes(
         The symbols, uint8 (P, h, w).
 
     Raises:
-        PlaneError: `encode_planes` would not have written this payload, and `reason` is a
-            CorruptStream; or a table that the bank lacks.
-        FseError: sizes that do not fit each other.
+        PlaneError: `encode_planes` would not have written this payload (`reason` is a
+            CorruptStream), or the bank lacks a table.
+        FseError: shapes do not fit each other.
     """
     layout._check_tables(tables, len(payloads), bank)
-    layout._c_layout()  # its shape is checked before anything of that size is made
+    layout._c_layout()  # checks the shape before memory for it is allocated
     symbols = np.empty((len(payloads), *layout.shape), np.uint8)
 
     def run(part: slice) -> None:
@@ -154,11 +160,11 @@ def decode_planes(
 
 
 def histograms(planes: Uint8, alphabet: int) -> npt.NDArray[np.uint32]:
-    """Return how often each symbol occurs in each plane: uint32 (P, alphabet).
+    """Return how often each symbol occurs in each plane, uint32 (P, alphabet).
 
     Args:
         planes: uint8 (P, h, w), C-contiguous.
-        alphabet: 1..256, above every symbol.
+        alphabet: 1..256; every symbol is below it.
 
     Raises:
         FseError: a symbol outside the alphabet, or an argument out of range.
@@ -173,7 +179,7 @@ def histograms(planes: Uint8, alphabet: int) -> npt.NDArray[np.uint32]:
 
 
 def energy_contexts(planes: Uint8) -> Uint8:
-    """Return the `Context.ENERGY` of every symbol of planes, uint8 (P, h, w), in the same shape."""
+    """Return the `Context.ENERGY` of every symbol of planes, uint8 (P, h, w) -> (P, h, w)."""
     contexts = np.empty(planes.shape, np.uint8)
     for plane, made in zip(planes, contexts, strict=True):
         h, w = plane.shape
@@ -183,13 +189,13 @@ def energy_contexts(planes: Uint8) -> Uint8:
 
 
 def _parts(run: Callable[[slice], Any], count: int, threads: int) -> list[Any]:
-    """Run over consecutive parts of 0..count, one part per thread; results in order."""
+    """Call `run` for consecutive slices of 0..count, one per thread; return results in order."""
     threads = max(1, min(threads, count))
     bounds = [count * i // threads for i in range(threads + 1)]
     parts = [slice(a, b) for a, b in pairwise(bounds)]
     if threads == 1:
         return [run(part) for part in parts]
-    from concurrent.futures import ThreadPoolExecutor  # not free to import
+    from concurrent.futures import ThreadPoolExecutor  # slow to import
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(run, parts))
@@ -204,6 +210,6 @@ def _check_plane(result: int, part: slice, at: int) -> None:
     try:
         check(result)
     except FseError as error:
-        if part.start + at == part.stop:  # no plane is at fault, but the layout
+        if part.start + at == part.stop:  # the layout is at fault, not a plane
             raise
         raise PlaneError(part.start + at, error) from error

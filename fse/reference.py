@@ -1,4 +1,4 @@
-"""Whole calls: a table of its own for each input, compatible with the reference's streams."""
+"""Whole streams, compatible with the reference coder: each has its own table."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .table import DEFAULT_LOG, MAX_LOG
 
 
 class Kind(Enum):
-    """What `compress` made of its input."""
+    """The kind of result of `compress`."""
 
     STREAM = lib.FSE_STREAM
     """A header and a payload."""
     RAW = lib.FSE_RAW
-    """Nothing: it would not get shorter by more than one byte. Store the symbols."""
+    """No data, as a stream would save at most one byte. Store the symbols."""
     RLE = lib.FSE_RLE
-    """Nothing: all symbols are equal. Store one."""
+    """No data, as all symbols are equal. Store one of them."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ def compress(symbols: Bytes, *, max_symbol: int = 255, table_log: int = DEFAULT_
     Args:
         symbols: uint8, C-contiguous, any shape; at most 2**31 - 1.
         max_symbol: 1..255, the largest symbol allowed. It does not change the result.
-        table_log: 5..12, the largest table log to use (smaller for short inputs, larger where
-            the alphabet needs it).
+        table_log: 5..12, the largest table log to use. The coder takes a smaller one for short
+            inputs, and a larger one if the alphabet needs it.
 
     Raises:
         FseError: a symbol above `max_symbol`, or an argument out of range.
@@ -64,7 +64,7 @@ def decompress(
         The symbols, uint8 (n,).
 
     Raises:
-        CorruptStream: damaged, or with symbols or a table log above the given bounds.
+        CorruptStream: damaged data, or symbols or a table log above the given bounds.
         FseError: n outside 0..2**31 - 1, `max_symbol` or `max_table_log` out of range.
     """
     src = view(data)

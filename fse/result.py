@@ -1,4 +1,4 @@
-"""Errors of the entropy coder, and the one way a result of the C coder becomes one."""
+"""Errors of the entropy coder, and the function that turns a result of the C coder into one."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ class FseError(ValueError):
 
 
 class CorruptStream(FseError):
-    """Coded bytes are truncated, damaged, or not of this coder."""
+    """Coded bytes are truncated, damaged, or were not written by this coder."""
 
 
 def check(result: int) -> None:
-    """Return if `result`, an `fse_result`, is FSE_OK.
+    """Raise an error unless `result`, an `fse_result`, is FSE_OK.
 
     Raises:
-        CorruptStream: the result blames the coded bytes.
-        FseError: the result blames the arguments.
+        CorruptStream: the coded bytes are at fault.
+        FseError: the arguments are at fault.
     """
     if result == lib.FSE_OK:
         return

@@ -1,4 +1,4 @@
-"""Tables: normalised counts, their headers, and what coding with them costs."""
+"""Tables: normalised counts, their headers, and the cost of coding with them."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ DEFAULT_LOG = 11
 class Table:
     """Normalised counts of symbols 0, 1, ... `max_symbol`, and the log2 of their sum.
 
-    `counts[s]` of `2**table_log` cells belong to symbol s; -1 is one cell for a symbol that is
-    rarer than that, 0 a symbol that cannot be coded. The last count is never 0. Equal tables
-    compare equal and hash equal. See RFC 8878, section 4.1.1.
+    Symbol s has `counts[s]` of the `2**table_log` cells. -1 means one cell, for a symbol that is
+    rarer than one cell; 0 means that the symbol cannot be coded. The last count is never 0. Equal
+    tables compare equal and hash equal. See RFC 8878, section 4.1.1.
     """
 
     counts: tuple[int, ...]
     table_log: int
 
     def __post_init__(self) -> None:
-        """Drop zeros at the end; refuse what is not a table.
+        """Drop zeros at the end, and check the counts.
 
         Raises:
             FseError: table log outside 5..12, more than 256 symbols, a count outside its range,
@@ -52,10 +52,10 @@ class Table:
         Args:
             counts: occurrences of symbols 0, 1, ...; at least two differ from 0; the sum is at
                 most 2**31 - 1.
-            table_log: 5..12; by default what the reference takes for so many symbols, at most 11.
+            table_log: 5..12; None for the reference's choice, which is at most 11.
 
         Raises:
-            FseError: no table of this table log for this histogram.
+            FseError: there is no table with this table log for this histogram.
         """
         histogram = np.trim_zeros(_integers(counts, 0, 2**32 - 1, np.uint32), "b")
         if table_log is None:
@@ -74,23 +74,24 @@ class Table:
 
     @classmethod
     def from_normalised(cls, counts: Counts, table_log: int) -> Table:
-        """Take counts that are normalised already.
+        """Make a table of normalised counts.
 
         Raises:
-            FseError: they are not: see `__post_init__`.
+            FseError: the counts are not normalised, see `__post_init__`.
         """
         return cls(tuple(_integers(counts, -(2**15), 2**15 - 1, np.int16).tolist()), table_log)
 
     @classmethod
     def from_parameter(cls, parameter: int, table_log: int = MAX_LOG) -> Table:
-        """Return the table that one byte names: a rounded Laplace distribution over ranks.
+        """Return the table of a one-byte parameter: a rounded Laplace distribution over ranks.
 
         Ranks 0, 1, 2, 3, 4, ... stand for 0, -1, 1, -2, 2, ...
 
         Args:
-            parameter: 0..255; its lower five bits i give the standard deviation
-                0.1 * 80 ** (i / 31), the upper three the largest magnitude that has a cell: 1, 2,
-                3, 4, 6, 8, 12, or all that 32 ranks hold.
+            parameter: 0..255. The lower five bits i give the standard deviation
+                0.1 * 80 ** (i / 31). The upper three bits give the largest magnitude with a cell:
+                1, 2, 3, 4, 6, 8, 12, or all magnitudes of 32 ranks.
+            table_log: 5..12.
 
         Raises:
             FseError: an argument out of range, or too few cells.
@@ -108,10 +109,10 @@ class Table:
         """Read a header (RFC 8878, section 4.1.1) at the start of `data`.
 
         Returns:
-            The table, and the number of bytes that its header took.
+            The table, and the number of bytes of its header.
 
         Raises:
-            CorruptStream: truncated, or not a header of a table within the given bounds.
+            CorruptStream: truncated, or not the header of a table within the given bounds.
             FseError: `max_symbol` outside 0..255 or `max_table_log` outside 5..12.
         """
         src = view(data)
@@ -135,7 +136,7 @@ class Table:
 
     @property
     def normalised(self) -> npt.NDArray[np.int16]:
-        """The counts as a fresh int16 array (max_symbol + 1,)."""
+        """The counts as a new int16 array (max_symbol + 1,)."""
         return np.array(self.counts, np.int16)
 
     @property
@@ -144,11 +145,11 @@ class Table:
         return len(self.counts) - 1
 
     def bits(self, histogram: Counts) -> float:
-        """Return what coding symbols of this histogram costs, in bits.
+        """Return the cost, in bits, of coding symbols with this histogram.
 
-        That is their cross entropy with the counts, sum h(s) * (table_log - log2 c(s)), from
-        which a payload rarely differs by a thousandth, plus its two states and closing bit.
-        Infinite where a symbol has no cell.
+        It is their cross entropy with the counts, sum h(s) * (table_log - log2 c(s)); infinite if
+        a symbol has no cell. A payload rarely differs from it by more than a thousandth, apart
+        from its two states and closing bit.
 
         Raises:
             FseError: a negative count.
@@ -163,7 +164,7 @@ class Table:
 
 @lru_cache(maxsize=1)
 def _parametric_bits() -> npt.NDArray[np.float64]:
-    """Code length (256, 32) of every rank in every table of one byte; infinite without a cell."""
+    """Code length (256, 32) of every rank for every parameter; infinite without a cell."""
     bits = np.full((256, lib.FSE_RANKS), inf)
     for row, parameter in zip(bits, range(256), strict=True):
         counts = Table.from_parameter(parameter).normalised.astype(np.float64)
@@ -172,9 +173,9 @@ def _parametric_bits() -> npt.NDArray[np.float64]:
 
 
 def best_parameter(histogram: Counts) -> tuple[int, float]:
-    """Return the parameter whose table codes ranks of this histogram shortest, and the bits.
+    """Return the parameter whose table codes ranks with this histogram shortest, and the bits.
 
-    Both are for tables of the largest table log, which is what `Table.from_parameter` gives.
+    Both are for the largest table log, the default of `Table.from_parameter`.
 
     Raises:
         FseError: occurrences of ranks from 32 on, or a negative count.
