@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Write the card of an exported model: what it is, how it was trained, what it measures.
+"""Write the card of an exported model: its identity, training and measurements.
 
     scripts/card.py models/zoo/light-5 --run runs/light --kodak FOLDER --data "..." \\
         --hardware "..."
     scripts/card.py models/zoo/light-5 --page
 
-The measurements are those of scripts/evaluate.py on the pictures of --kodak. The card is
-card.json; README.md is a page made from it, by --page alone without measuring again.
+The model is measured on the pictures of --kodak as scripts/evaluate.py does. The card is card.json.
+README.md is a page made from it; with --page only the page is made, without measuring again.
 """
 
 import json
@@ -25,7 +25,7 @@ from nic.models.training.run import checkpoint_state
 
 
 def networks(model: zoo.Model) -> dict[str, dict[str, Any]]:
-    """Parameters and cost of both transforms."""
+    """Number of parameters and multiply-accumulates of both transforms."""
     macs_per_pixel = (dcn if model.is_reference else light).macs_per_pixel
     both = dict(zip(("analysis", "synthesis"), load_networks(model), strict=True))
     return {
@@ -58,7 +58,7 @@ def main(
 
 
 def measured(model: zoo.Model, run: Path, kodak: Path, data: str, hardware: str) -> dict[str, Any]:
-    """What card.json says."""
+    """The content of card.json."""
     state = checkpoint_state(run / "checkpoint.npz")
     config = config_of(state["config"])
     training = {

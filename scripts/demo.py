@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""One picture through every program, each timed as a process of its own.
+"""Run one picture through every program of the pipeline, and time each process.
 
-scripts/demo runs this in an environment of its own making.
+scripts/demo makes an environment and runs this in it.
 """
 
 import subprocess
@@ -37,7 +37,7 @@ def main() -> None:
         with paths[given].open("rb") as stdin, paths[made].open("wb") as stdout:
             done = subprocess.run([program], stdin=stdin, stdout=stdout, check=False)
         if done.returncode:
-            sys.exit(done.returncode)  # the program has said why
+            sys.exit(done.returncode)  # the program has printed why
         seconds = time.perf_counter() - begun
         table.add_row(program, f"{seconds:.2f}", f"{paths[made].stat().st_size}")
     console = Console()

@@ -3,10 +3,9 @@
 
     scripts/differential.py --cases 100000
 
-A case is a whole call on random symbols; a table that no histogram need lead to, with a payload;
-and damaged copies of what was written. Both coders must write the same
-bytes, read what was written, and accept or refuse the same damaged bytes with the same symbols.
-Exit status 1 where they differ.
+A case is a whole call on random symbols, a random table with a payload, and damaged copies of the
+written bytes. Both coders must write the same bytes and decode them. They must accept or refuse the
+same damaged bytes, with the same symbols. The exit status is 1 if they differ.
 """
 
 import sys
@@ -25,18 +24,18 @@ import fse_model as model
 from fse_sources import SOURCES, random_counts
 
 LENGTHS = ((12, 0.25), (70, 0.3), (300, 0.3), (500, 0.14), (5000, 0.01))
-SIZES = (1, 2, 3, 15, 31, 63, 255)  # the largest symbol; or any other
+SIZES = (1, 2, 3, 15, 31, 63, 255)  # common largest symbols; a random one is drawn too
 
 
 class Tally:
-    """What was compared, and how much of it differed."""
+    """Counts of comparisons, and of bytes that differed."""
 
     def __init__(self):
         self.counts = Counter()
         self.first = ""
 
     def same(self, kind, found, expected):
-        """Count differing bytes; anything else that differs counts as one byte."""
+        """Count a comparison, and differing bytes; another difference counts as one byte."""
         self.counts[kind] += 1
         if found == expected:
             return
@@ -49,7 +48,7 @@ class Tally:
 
 
 def draw_symbols(rng):
-    """Return random symbols, and the largest that they might have had."""
+    """Return random symbols, and the largest symbol that was allowed."""
     longest = rng.choice([n for n, _ in LENGTHS], p=[share for _, share in LENGTHS])
     top = int(rng.choice([*SIZES, rng.integers(1, 256)]))
     source = SOURCES[rng.choice(list(SOURCES))]
@@ -58,7 +57,7 @@ def draw_symbols(rng):
 
 
 def accepted(call):
-    """Return what a decoder of the package gives, as bytes; None where it refuses."""
+    """Return the result of a decoder of the package as bytes; None if it refuses the data."""
     try:
         return call().tobytes()
     except fse.CorruptStream:
@@ -66,7 +65,7 @@ def accepted(call):
 
 
 def damage(rng, data):
-    """Return the bytes with up to three bits flipped, or cut, or with a random tail."""
+    """Return the bytes cut, or cut with a random tail, or with up to three bits flipped."""
     kind = rng.integers(3)
     if kind == 0:
         return data[: rng.integers(len(data))]
@@ -79,7 +78,7 @@ def damage(rng, data):
 
 
 def compare_call(rng, tally):
-    """One whole call, its bytes decoded by both, and damaged bytes decoded by both."""
+    """Compare a whole call of both coders, and how both decode its bytes and damaged ones."""
     symbols, top = draw_symbols(rng)
     n, log = len(symbols), int(rng.integers(5, 13))
     coded = fse.compress(symbols, max_symbol=top, table_log=log)
@@ -95,7 +94,7 @@ def compare_call(rng, tally):
 
 
 def compare_tables(rng, tally):
-    """A random table: its header, and a payload."""
+    """Compare the header of a random table and a payload."""
     log, size = int(rng.choice([5, 6, 7, 8, 9, 10, 11, 12])), int(rng.choice([2, 3, 16, 32, 256]))
     size = size if log <= 8 else min(size, 64)  # the model's tables have size << log entries
     norm = random_counts(rng, size, log)
@@ -112,7 +111,7 @@ def compare_tables(rng, tally):
 
 
 def read_header(data):
-    """Return counts, table log and length; None where the package refuses the header."""
+    """Return counts, table log and length of a header; None if the package refuses it."""
     try:
         table, used = fse.Table.from_header(data)
     except fse.CorruptStream:
@@ -121,7 +120,7 @@ def read_header(data):
 
 
 def model_header(data):
-    """Return the same of the model."""
+    """Return the same as ``read_header``, read by the model."""
     try:
         return model.read_header(data, 255, 12)
     except model.BadBytesError:
@@ -129,7 +128,7 @@ def model_header(data):
 
 
 def model_payload(data, n, norm, log):
-    """Return the symbols as bytes; None where the model refuses the payload."""
+    """Return the symbols as bytes; None if the model refuses the payload."""
     try:
         return bytes(model.read_payload(data, n, norm, log))
     except model.BadBytesError:
@@ -137,7 +136,7 @@ def model_payload(data, n, norm, log):
 
 
 def run(seed, cases):
-    """Return the tally of so many cases; case i is the same whatever the number of cases."""
+    """Return the tally of the cases. Case i is the same for any number of cases."""
     tally = Tally()
     for i in range(cases):
         rng = np.random.default_rng([seed, i])

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Rate and distortion of a model on a folder of pictures, from real files' bytes.
+"""Measure rate and distortion of a model on a folder of pictures.
 
     scripts/evaluate.py FOLDER [-q 20 -q 50 ...] [--model NAME] [--json OUT] [--jpeg]
 
-Every figure is the mean over the pictures: bits per pixel of the packed .nic file, headers
-and all; PSNR, SSIM and MS-SSIM of the 8-bit decoded picture. --jpeg measures Pillow's
-JPEG 4:2:0 beside it. --crop 512 takes centre crops, as the reference did.
+Every figure is a mean over the pictures. Bits per pixel count all bytes of the packed .nic file.
+PSNR, SSIM and MS-SSIM are of the decoded 8-bit picture. --jpeg measures Pillow's JPEG 4:2:0 too.
+--crop 512 takes centre crops, as the reference did.
 """
 
 import io
@@ -31,7 +31,7 @@ Rows = list[dict[str, float]]
 
 
 def nic_coder(codec: Codec, channels: int | None, refinement: int = 0) -> Coder:
-    """Pixels and quality -> bytes of the file, and the pixels decoded from those bytes."""
+    """A function (pixels, quality) -> bytes of the file, and pixels decoded from the file."""
     latents: dict[int, Any] = {}  # the analysis is the same for every quality
 
     def code(pixels: Any, quality: float) -> tuple[int, Any]:
@@ -49,7 +49,7 @@ def nic_coder(codec: Codec, channels: int | None, refinement: int = 0) -> Coder:
 
 
 def jpeg_coder(pixels: Any, quality: float) -> tuple[int, Any]:
-    """Pillow's JPEG with its default 4:2:0 subsampling and optimised Huffman tables."""
+    """Pillow's JPEG with 4:2:0 subsampling and optimised Huffman tables."""
     settings = {"quality": int(quality), "subsampling": "4:2:0", "optimize": True}
     file = iio.imwrite("<bytes>", pixels, extension=".jpg", plugin="pillow", **settings)
     return len(file), iio.imread(file, plugin="pillow")
@@ -72,13 +72,13 @@ def measure(code: Coder, pictures: list[Any], qualities: tuple[float, ...]) -> R
 
 
 def pictures_of(folder: Path, crop: int | None) -> list[Any]:
-    """All lossless pictures of a folder, by name, or their centre crops."""
+    """All PNG, WebP and PPM pictures of a folder, by name, or their centre crops."""
     paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".png", ".webp", ".ppm"))
     return [centre(readers.read(path.read_bytes()).pixels, crop) for path in paths]
 
 
 def centre(pixels: Any, size: int | None) -> Any:
-    """The central ``size`` x ``size`` crop, or everything for None."""
+    """The central ``size`` x ``size`` crop; the whole picture for None."""
     if size is None:
         return pixels
     top, left = ((side - size) // 2 for side in pixels.shape[:2])

@@ -4,9 +4,9 @@
     scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-5 \\
         [--keep models/checkpoints/light.npz]
 
-The version is the number at the end of the folder's name. The prior is fitted to symbols of
---pictures training pictures; its --classes need not be as many as the run was trained with. The
-reference family has none. --keep writes the averaged weights, from which further training can
+The version is the number at the end of the folder's name. The prior tables are fitted to the
+symbols of --pictures training pictures. The number of --classes may differ from training. The
+reference family has no tables. --keep writes the averaged weights, from which further training can
 start. Needs the TensorFlow backend.
 """
 
@@ -35,11 +35,11 @@ from nic.quantize.rounding import dequantize, quantize
 from nic.transform import backends
 from nic.transform.encoding import decode, encode
 
-SCORED = 40  # pictures by which rate points are spread
+SCORED = 40  # pictures whose scores decide the rate points
 
 
 def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
-    """Per rate point, the ranks (C, h, w) of every picture's symbols."""
+    """For each rate point, the ranks (C, h, w) of the symbols of every picture."""
     transform = backends.load(model)
     latents = [encode(pixels, transform, (model.name, model.id)) for pixels in pictures]
     points = len(model.definition["lambdas"])
@@ -48,7 +48,7 @@ def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
 
 
 def mean_scores(model: zoo.Model, pictures: list[Any]) -> Any:
-    """Mean SSIMULACRA 2 of decoded pictures at every rate point (L,), made ascending."""
+    """Mean SSIMULACRA 2 of decoded pictures at every rate point, (L,), made ascending."""
     transform = backends.load(model)
     points = len(model.definition["lambdas"])
     scores = []
@@ -88,7 +88,7 @@ def main(
     if points is not None:
         scores = mean_scores(zoo.from_folder(folder), sample[:SCORED])
         export(model, folder, int(version), even_in_score(scores, points))
-    share = config.training.made_share  # tables are fitted to what was trained on
+    share = config.training.made_share  # the same mixture of pictures as in training
     made = made_pictures(chosen, round(len(sample) * share), config.training.seed + 1)
     ranks = symbol_ranks(zoo.from_folder(folder), sample + made)
     add_prior(folder, fit(ranks, classes, fse.energy_contexts, classmap.class_costs))

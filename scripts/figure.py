@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Draw the README's picture: a photograph beside itself decoded at several qualities.
+"""Draw the README's picture: a photograph, and the same decoded at several qualities.
 
     scripts/figure.py [PICTURE] --to man/comparison.png
 
-Without PICTURE: the cat that ships with scikit-image.
+Without PICTURE it shows the cat that ships with scikit-image.
 """
 
 import io
@@ -18,7 +18,7 @@ from nic.codec import Codec
 from nic.format.records import Stage, size
 from nic.picture import readers
 
-SIDE, BAR = 264, 24  # pixels of each crop, and of the line of text above it
+SIDE, BAR = 264, 24  # pixels: side of each crop, and height of the text above it
 QUALITIES = (1, 30, 70)
 
 

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Write the manual pages of section 1 from the help of the commands.
 
-    scripts/man.py            write man/*.1, and date the pages written by hand
-    scripts/man.py --check    write nothing; exit 1 when a page on disk would change
+    scripts/man.py            write man/*.1, and set the date of the pages written by hand
+    scripts/man.py --check    write nothing; exit 1 if a page on disk would change
 
-Name, synopsis, description, options, examples and references are those of the click command;
-exit codes are those of nic.errors. A file man/prose/PAGE.mdoc adds to its page: a section
-that the page has is extended, any other one follows the options. A file man/prose/PAGE.txt is
-shown as it is, as the section RESULTS. The date is that of the newest release in CHANGELOG.md;
-before the first release it is the date in man/nic.5.
+Name, synopsis, description, options, examples and references come from the click command. The
+exit codes come from the docstrings of nic.errors. A file man/prose/PAGE.mdoc adds sections to its
+page: text is added to a section that the page has; any other section follows the options. A file
+man/prose/PAGE.txt becomes the section RESULTS, as it is. The date is the date of the newest release
+in CHANGELOG.md; before the first release it is the date in man/nic.5.
 """
 
 import datetime
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MAN = ROOT / "man"
 HAND_WRITTEN = ("nic.5", "nic-pipelines.7")
 WIDTH = 78  # columns of a source line
-# Section order of mdoc(7); sections that it does not know come before these.
+# The last sections, in the order of mdoc(7). Other sections come before these.
 LAST = ("ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS", "SEE ALSO",
         "STANDARDS", "CAVEATS")  # fmt: skip
 ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
@@ -45,13 +45,13 @@ FAILURE = (
     "quality meets the target with --strict."
 )
 COMMON = ("--quiet", "--verbose", "--version", "--help")
-NO_MODEL = ("completion",)  # commands that look for none
+NO_MODEL = ("completion",)  # commands that need no model
 
 Page = dict[str, list[str]]  # section title -> its lines of mdoc(7)
 
 
 def programs() -> list[str]:
-    """Every program that is installed, by pyproject.toml."""
+    """Every program that pyproject.toml installs."""
     table = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     return list(table["project"]["scripts"])
 
@@ -63,7 +63,7 @@ def command(name: str) -> click.Command:
 
 
 def literal(text: str) -> str:
-    """Escape one line so that every character is shown, and copied, as it is."""
+    """Escape one line so that every character is displayed, and can be copied, as it is."""
     return _protected("".join(ESCAPES.get(character, character) for character in text))
 
 
@@ -76,7 +76,7 @@ def unescape(line: str) -> str:
 
 
 def prose(text: str) -> list[str]:
-    """Running text as filled lines; every sentence starts a line, as mdoc(7) wants it."""
+    """Running text as filled lines; every sentence starts a new line, as mdoc(7) asks."""
     text = " ".join(text.split()).replace("\\", r"\e")
     text = re.sub(r"(?<!\w)-+(?=\W|$)|(?<!\w)--?(?=\w)|(?<=\bnic)-(?=\w)", _minus, text)
     lines = []
@@ -90,7 +90,7 @@ def _minus(match: re.Match[str]) -> str:
 
 
 def _protected(line: str) -> str:
-    """The line, not taken for a request where it starts with a control character."""
+    """The line, protected from being a request if it starts with a control character."""
     return rf"\&{line}" if line[:1] in (".", "'") else line
 
 
@@ -111,7 +111,7 @@ def summary(target: click.Command) -> str:
 
 
 def metavar(option: click.Option) -> str:
-    """What stands for the option's value; empty for a flag."""
+    """The placeholder for the option's value; empty for a flag."""
     if option.is_flag:
         return ""
     if isinstance(option.type, click.Choice):
@@ -126,7 +126,7 @@ def flags(names: list[str], value: str) -> str:
 
 
 def option_help(option: click.Option) -> str:
-    """What the option does, and its default."""
+    """The help of the option, and its default."""
     parts = [(option.help or "").strip()]
     if not parts[0].endswith("."):
         parts[0] += "."
@@ -136,14 +136,14 @@ def option_help(option: click.Option) -> str:
 
 
 def subcommands(target: click.Command) -> dict[str, click.Command]:
-    """The commands that share the page of a group; those of nic have pages of their own."""
+    """The commands that share the page of a group; every command of nic has its own page."""
     if target is umbrella or not isinstance(target, click.Group):
         return {}
     return dict(target.commands)
 
 
 def options(target: click.Command) -> list[click.Option]:
-    """All options of a command: its own, or its subcommands', then what every program has."""
+    """All options of a command: its own or its subcommands', then the common ones."""
     parts = subcommands(target)
     if parts:
         every = [option for part in parts.values() for option in options(part)]
@@ -155,7 +155,7 @@ def options(target: click.Command) -> list[click.Option]:
 
 
 def synopsis(target: click.Command, invocation: str) -> Iterator[str]:
-    """The call with all its options, each in its shortest form."""
+    """The lines of the synopsis: the call, with the shortest form of each option."""
     for name, part in subcommands(target).items():
         yield from synopsis(part, f"{invocation} {name}")
     if subcommands(target):
@@ -180,7 +180,7 @@ def operand(argument: click.Argument) -> str:
 
 
 def option_lists(target: click.Command) -> Iterator[str]:
-    """Every option with its help, those of subcommands under their names."""
+    """Every option with its help; options of subcommands are under the subcommand's name."""
     parts = subcommands(target)
     for name, part in parts.items():
         yield f".Ss {name}"
@@ -212,7 +212,7 @@ def command_list() -> Iterator[str]:
 
 
 def environment(names: list[str]) -> Iterator[str]:
-    """The variables that matter to a command."""
+    """The environment variables of a command."""
     yield ".Bl -tag -width Ds"
     for name in names:
         yield f".It Ev {name}"
@@ -232,14 +232,14 @@ def exit_status() -> Iterator[str]:
 
 
 def see_also(target: click.Command, page: str) -> list[str]:
-    """The references of the epilog to other pages, by section and name."""
+    """The references to other pages in the epilog, sorted by section and name."""
     found = set(re.findall(r"([\w.-]+)\((\d)\)", target.epilog or "")) - {(page, "1")}
     lines = [f".Xr {name} {section} ," for name, section in sorted(found, key=lambda p: p[::-1])]
     return [*lines[:-1], lines[-1].removesuffix(" ,")] if lines else []
 
 
 def display(lines: list[str]) -> list[str]:
-    """Lines that are shown as they are."""
+    """Lines that are displayed as they are."""
     return [".Bd -literal -offset indent", *map(literal, lines), ".Ed"]
 
 
@@ -258,13 +258,13 @@ def read_prose(page: str) -> Page:
 
 
 def examples(target: click.Command) -> list[str]:
-    """The example lines of a command, and then of its subcommands, each once."""
+    """The example lines of a command and of its subcommands, without repetition."""
     every = [split_help(part)[1] for part in (target, *subcommands(target).values())]
     return list(dict.fromkeys(line for lines in every for line in lines))
 
 
 def description(target: click.Command, alias: str | None) -> Iterator[str]:
-    """The paragraphs of the help; the short first one is part of the description too."""
+    """The paragraphs of the help, the first one included."""
     for number, paragraph in enumerate(split_help(target)[0]):
         if number:
             yield ".Pp"
@@ -279,7 +279,7 @@ def description(target: click.Command, alias: str | None) -> Iterator[str]:
 
 
 def generated(page: str) -> Page:
-    """The sections of a page that the program's own help gives."""
+    """The sections of a page that come from the help of the program."""
     name = page.removeprefix("nic-")
     target: click.Command = umbrella if page == "nic" else command(name)
     installed = page in programs()
@@ -310,7 +310,7 @@ def generated(page: str) -> Page:
 
 
 def release_date() -> str:
-    """The date of the newest release as .Dd wants it; before the first one, that of nic(5)."""
+    """The date of the newest release for .Dd; before the first release, the date in nic(5)."""
     log = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     found = re.search(r"^## \[\d[^]]*\] - (\d{4}-\d\d-\d\d)$", log, re.MULTILINE)
     if found is None:

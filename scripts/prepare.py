@@ -4,20 +4,21 @@
     scripts/prepare.py FOLDER... --to shards/div2k --licence "academic research only" \\
         --source "DIV2K: Agustsson and Timofte, NTIRE 2017, CVPR Workshops"
 
-FOLDER holds pictures in any of Pillow's lossless formats, JPEG or WebP, at any depth: DIV2K
-(2K pictures in PNG; Agustsson and Timofte 2017), the training sets of CLIC (Workshop and
-Challenge on Learned Image Compression, CVPR 2018 to 2022), or your own. Nothing is downloaded.
+FOLDER and its sub-folders hold pictures: PNG, WebP, JPEG, TIFF, BMP or PPM. Use DIV2K (2K pictures
+in PNG; Agustsson and Timofte 2017), the training sets of CLIC (Workshop and Challenge on Learned
+Image Compression, CVPR 2018 to 2022), or your own pictures. Nothing is downloaded.
 
-Sources that were coded with loss (JPEG, lossy WebP, TIFF with JPEG) lose their artefacts by
-averaging blocks of --lossy-factor x --lossy-factor pixels; others are scaled by --factor, for
-pictures that were a JPEG once. Up to --crops disjoint crops of --crop pixels are drawn from
-each; a smaller picture is taken whole if no side is below --smallest. Sources are shuffled, so
-that any shard is a fair sample. The same sources and options give the same shards.
+Pictures that were coded with loss (JPEG, lossy WebP, TIFF with JPEG) are reduced, to remove
+artefacts: blocks of --lossy-factor x --lossy-factor pixels are averaged. Other pictures are reduced
+by --factor, which is for pictures that were JPEGs before. From each picture up to --crops disjoint
+crops of --crop pixels are drawn. A smaller picture is taken whole if no side is below --smallest.
+Pictures are shuffled, so that every shard is a fair sample. The same pictures and options give the
+same shards.
 
-TO/manifest.json names the source of every crop, and the SHA-256 of every shard and of all
-pixels. Pictures of the Kodak suite are refused, by their pixels or by the names kodim01 to
-kodim24: models are measured on them. A picture that cannot be read is skipped, with a line that
-says so; the exit code is 3 then, and 0 when all were read.
+TO/manifest.json names the source of every crop. It has the SHA-256 of every shard and of all
+pixels. Pictures of the Kodak suite are refused, because models are measured on them. They are
+recognised by their pixels, or by the names kodim01 to kodim24. A picture that cannot be read is
+skipped, with a message; the exit code is then 3, not 0.
 """
 
 import hashlib
@@ -49,7 +50,7 @@ LOSSY = ("JPEG", "MPO")
 
 @dataclass(frozen=True)
 class Plan:
-    """How pictures become crops; lengths in pixels."""
+    """How crops are made of pictures; lengths are in pixels."""
 
     crop: int
     smallest: int
@@ -60,7 +61,10 @@ class Plan:
 
 
 def sources(folders: tuple[Path, ...], seed: int) -> list[tuple[Path, str]]:
-    """Path and name of every picture, in the order of the seed. Raises UsageError for Kodak's."""
+    """Path and name of every picture, shuffled by the seed.
+
+    Raises: UsageError if there are none, or for a name of the Kodak suite.
+    """
     found = [
         (path, path.relative_to(folder).as_posix())
         for folder in folders
@@ -76,7 +80,7 @@ def sources(folders: tuple[Path, ...], seed: int) -> list[tuple[Path, str]]:
 
 
 def was_lossy(data: bytes) -> bool:
-    """Whether a sound picture file was coded with loss."""
+    """Whether an intact picture file was coded with loss."""
     image = Image.open(io.BytesIO(data))
     if image.format == "WEBP":
         return b"VP8 " in _webp_chunks(data)
@@ -84,7 +88,7 @@ def was_lossy(data: bytes) -> bool:
 
 
 def _webp_chunks(data: bytes) -> list[bytes]:
-    """Names of the chunks of a WebP file, behind RIFF, size and WEBP."""
+    """Names of the chunks of a WebP file, after RIFF, size and WEBP."""
     names, at = [], 12
     while at + 8 <= len(data):
         names.append(data[at : at + 4])
@@ -94,7 +98,7 @@ def _webp_chunks(data: bytes) -> list[bytes]:
 
 
 def reduced(pixels: Any, factor: int) -> Any:
-    """Means of ``factor`` x ``factor`` pixels, of whole blocks alone: uint8 (H, W, 3)."""
+    """Means of ``factor`` x ``factor`` pixels, uint8 (H, W, 3); partial blocks are dropped."""
     height, width = (side // factor * factor for side in pixels.shape[:2])
     if factor == 1 or not height or not width:
         return pixels[:height, :width]
@@ -102,7 +106,7 @@ def reduced(pixels: Any, factor: int) -> Any:
 
 
 def boxes(height: int, width: int, plan: Plan, rng: np.random.Generator) -> list[tuple[int, ...]]:
-    """Top, left, height and width of disjoint crops, drawn from a grid at a random place."""
+    """Disjoint crops as (top, left, height, width): random cells of a grid at a random place."""
     h, w = min(height, plan.crop), min(width, plan.crop)
     top, left = (int(rng.integers(side % size + 1)) for side, size in ((height, h), (width, w)))
     cells = [
@@ -113,9 +117,9 @@ def boxes(height: int, width: int, plan: Plan, rng: np.random.Generator) -> list
 
 
 def crops(data: bytes, plan: Plan) -> Iterator[tuple[dict[str, Any], Any]]:
-    """What the manifest says of each crop of a picture file, and its pixels uint8 (H, W, 3).
+    """Yield each crop of a picture file: its facts for the manifest, and its pixels (H, W, 3).
 
-    Raises NicError when it cannot be read, FatalError when it is one of Kodak's.
+    Raises: NicError when the file cannot be read, FatalError when it is a Kodak picture.
     """
     pixels = as_rgb(flattened(readers.read(data, keep="none")))
     if is_kodak(pixels):
@@ -124,7 +128,7 @@ def crops(data: bytes, plan: Plan) -> Iterator[tuple[dict[str, Any], Any]]:
     pixels = reduced(pixels, factor)
     if min(pixels.shape[:2]) < plan.smallest:
         return
-    # Drawn from the content: what one picture gives does not depend on the others.
+    # The seed depends on the content, so that a picture's crops do not depend on other pictures.
     rng = np.random.default_rng([plan.seed, int.from_bytes(hashlib.sha256(data).digest()[:8])])
     for top, left, height, width in boxes(*pixels.shape[:2], plan, rng):
         facts = {"factor": factor, "top": top, "left": left, "height": height, "width": width}
@@ -132,12 +136,12 @@ def crops(data: bytes, plan: Plan) -> Iterator[tuple[dict[str, Any], Any]]:
 
 
 class FatalError(UsageError):
-    """A picture for which there cannot be any shards, instead of shards without it."""
+    """A fault that stops the whole run, where other pictures would be skipped."""
 
 
 @dataclass
 class Shards:
-    """Tar files of lossless WebP under ``folder``, none above ``limit`` bytes."""
+    """Tar files of lossless WebP in ``folder``, none larger than ``limit`` bytes."""
 
     folder: Path
     limit: int
@@ -148,7 +152,7 @@ class Shards:
     _names: list[str] = field(default_factory=list)
 
     def add(self, facts: dict[str, Any], pixels: Any) -> None:
-        """Put one crop into the shard that is being filled, or into the next."""
+        """Add one crop to the current shard, or to the next one if it does not fit."""
         file = io.BytesIO()
         Image.fromarray(pixels).save(file, "WEBP", lossless=True, method=4)
         data, name = file.getvalue(), f"{len(self.pictures):06d}.webp"
@@ -162,7 +166,7 @@ class Shards:
         self.pictures.append({"file": name, "shard": self._name(), **facts})
 
     def close(self) -> None:
-        """Write the shard that is being filled."""
+        """Write the current shard."""
         if not self._waiting:
             return
         with tarfile.open(self.folder / self._name(), "w", format=tarfile.USTAR_FORMAT) as shard:
@@ -177,7 +181,7 @@ class Shards:
         return f"train-{len(self._names):04d}.tar"
 
     def facts(self) -> list[dict[str, Any]]:
-        """Name, bytes and SHA-256 of every shard that is written."""
+        """Name, size in bytes and SHA-256 of every written shard."""
         files = {name: (self.folder / name).read_bytes() for name in self._names}
         return [
             {"file": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
@@ -186,13 +190,13 @@ class Shards:
 
 
 def _tar_size(members: list[bytes]) -> int:
-    """Bytes of a tar file: blocks of 512, two of them empty at the end, in records of 20."""
+    """Bytes of a tar file: blocks of 512 bytes, two empty ones at the end, in groups of 20."""
     blocks = 2 + sum(1 + -(-len(data) // 512) for data in members)
     return -(-blocks // 20) * tarfile.RECORDSIZE
 
 
 def prepare(found: list[tuple[Path, str]], plan: Plan, shards: Shards) -> dict[str, Any]:
-    """Fill the shards; returns the names that gave nothing: ``unreadable`` and ``small``."""
+    """Fill the shards; return the names of pictures without crops: unreadable and small ones."""
     left_out: dict[str, list[str]] = {"unreadable": [], "small": []}
     for i, (path, name) in enumerate(found):
         before = len(shards.pictures)
@@ -250,7 +254,10 @@ def main(
 def write(
     folders: tuple[Path, ...], target: Path, plan: Plan, about: dict[str, str], limit: int
 ) -> dict[str, Any]:
-    """Shards and manifest, all of it or nothing; returns what was left out. Raises UsageError."""
+    """Write shards and manifest, all or nothing; return the names of pictures without crops.
+
+    Raises: UsageError.
+    """
     if target.exists():
         raise UsageError(f"{target} exists; shards are written into a new folder")
     found = sources(folders, plan.seed)

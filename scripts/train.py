@@ -4,13 +4,13 @@
     scripts/train.py --config models/configs/light.toml --data FOLDER --out runs/light \\
         --minutes 60 [--start models/checkpoints/light.npz]
 
-Runs on any Keras backend (KERAS_BACKEND=tensorflow|jax|torch). The learning rate follows the
-share of the budget that is spent: --minutes of training time, or --steps; that of the
-reference family is halved after so many epochs instead. Running the same command again goes on
-from the checkpoint in --out; a larger budget continues the schedule.
-A fresh run can start from the averaged weights of another family's checkpoint, which may have
-fewer blocks and other rate points.
-Progress is one line on stderr and one JSON object per report in OUT/metrics.jsonl.
+Runs on any Keras backend (KERAS_BACKEND=tensorflow|jax|torch). The budget is --minutes of training
+time, or --steps. The learning rate depends on the share of the budget that is spent; for the
+reference family it is halved after a number of epochs instead. The same command, run again,
+continues from the checkpoint in --out; with a larger budget it continues the schedule.
+A new run can --start from the averaged weights of another family, which may have fewer blocks and
+other rate points.
+Each report is one line on stderr and one JSON object in OUT/metrics.jsonl.
 """
 
 import math
@@ -29,7 +29,7 @@ from nic.models.training.loop import train
 from nic.models.training.made import made_pictures
 from nic.models.training.run import Run, averaged
 
-MADE = 700  # made pictures, of which a share of the patches is cut
+MADE = 700  # made pictures, from which a share of the patches is cut
 
 
 @click.command(help=__doc__)
