@@ -18,6 +18,7 @@ RANKS = 32
 ROUNDS = 20  # rounds of clustering tables and choosing classes
 TABLES = 64  # number of tables
 WHOLE = 12  # tables only for the last class, in which any symbol can be coded
+AT_ONCE = 32  # pictures that are counted together
 PER_MAP_TABLE = 2  # classes per table of the class map, in one set
 RARE = 2.0**-15  # below this probability a symbol gets no cell, except in whole tables
 
@@ -142,14 +143,23 @@ class _Classes:
         """Histograms (K, C, X, R); both signs of a magnitude get their mean."""
         size = self.channels * self.levels * RANKS
         total = np.zeros(self.count * size, np.int64)
-        for key, classes in zip(self.keys, self.maps, strict=True):
-            h, w = key.shape[1:]
-            at = spread(np.broadcast_to(classes, (-(-h // BLOCK), -(-w // BLOCK))), h, w)
-            total += np.bincount((key + at * np.int32(size)).ravel(), minlength=total.size)
+        for first in range(0, len(self.keys), AT_ONCE):  # the total is larger than a picture
+            some = slice(first, first + AT_ONCE)
+            cells = [
+                self._cells(*both) for both in zip(self.keys[some], self.maps[some], strict=True)
+            ]
+            total += np.bincount(np.concatenate(cells), minlength=total.size)
         histogram = total.reshape(self.count, self.channels, self.levels, RANKS).astype(float)
         pairs = histogram[..., 1:-1].reshape(*histogram.shape[:3], -1, 2).mean(axis=4)
         histogram[..., 1:-1] = pairs.repeat(2, axis=3)
         return histogram
+
+    def _cells(self, key: NDArray[np.int32], classes: Bytes) -> NDArray[np.int32]:
+        """Where each symbol of a picture is counted in all histograms (n,)."""
+        h, w = key.shape[1:]
+        at = spread(np.broadcast_to(classes, (-(-h // BLOCK), -(-w // BLOCK))), h, w)
+        size = self.channels * self.levels * RANKS
+        return np.asarray((key + at * np.int32(size)).ravel())
 
 
 def _zero_order(histogram: Doubles) -> Doubles:
