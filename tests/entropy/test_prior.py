@@ -115,7 +115,7 @@ def test_channels_kept_are_coded_with_the_prior(prior):
 
 def test_a_class_map_without_its_prior_is_refused(prior):
     made = symbols(busy_symbols(np.random.default_rng(99), 8, 40, 44), latent_channels=8)
-    with pytest.raises(CorruptError, match="prior"):
+    with pytest.raises(CorruptError, match="tables that the model does not have"):
         coding.decode(coding.encode(made, prior), None)
 
 
