@@ -177,7 +177,7 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
 
 
 def costs(record: Record, prior: Prior) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """What the symbols of a record cost in bits, ignoring contexts of decoded neighbours.
+    """The cost of the symbols of a record in bits, ignoring contexts of decoded neighbours.
 
     Returns: the class of every latent, uint8 (h, w); and the code length of every symbol of the
         codebook in bits, by class and channel, float32 (K, C, S).

@@ -29,7 +29,7 @@ TRUNCATED = "truncated: the input ends inside a record"
 
 
 class Stage(IntEnum):
-    """What a record holds, in the order of encoding."""
+    """The content of a record, in the order of encoding."""
 
     LATENTS = 1
     SYMBOLS = 2

@@ -31,7 +31,7 @@ BLANK_PIXELS = 1 << 20  # pixels of a blank strip in place of lost ones
 
 
 class Codec(Protocol):
-    """What this module needs of ``nic.codec.Codec``."""
+    """The part of ``nic.codec.Codec`` that this module needs."""
 
     limit: Limit
 

@@ -17,7 +17,7 @@ from nic.quantize.prediction import differences, reconstruct, residuals
 
 
 class Quantizer(Protocol):
-    """What this stage needs of a model."""
+    """The part of a model that this stage needs."""
 
     @property
     def default_quality(self) -> float:

@@ -35,7 +35,7 @@ UNITS = {"bpp": "bpp", "size": "bytes", "psnr": "dB"}
 
 
 class Codec(Protocol):
-    """What a search needs of ``nic.codec.Codec``."""
+    """The part of ``nic.codec.Codec`` that a search needs."""
 
     def encode_rows(self, picture: Rows, options: Encoding | None = None) -> Iterator[Record]:
         """Records of latents."""

@@ -25,7 +25,7 @@ TILE = 1920  # pixels a side, without context; for 1920x1080 a network needs 400
 
 
 class Transform(Protocol):
-    """What this module needs of a backend."""
+    """The part of a backend that this module needs."""
 
     @property
     def reach(self) -> tuple[int, int]:

@@ -45,7 +45,7 @@ PLACES = (Place("litert", "cpu"), Place("keras", "cpu"), Place("keras", "gpu"))
 
 @dataclass(frozen=True)
 class Setup:
-    """What to time. Without ``paths`` a picture is made; without ``places`` all are timed."""
+    """The calls to time. Without ``paths`` a picture is made; without ``places`` all are timed."""
 
     models: tuple[str, ...] = (zoo.DEFAULT,)
     sizes: tuple[tuple[int, int], ...] = SIZES
