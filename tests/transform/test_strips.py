@@ -190,6 +190,6 @@ def test_missing_strips_are_one_line_and_leave_nothing(tmp_path, in_strips, pict
     assert not (tmp_path / "a.png").exists()
 
 
-@pytest.mark.parametrize("value", ["", "M", "-1", "1.5G", "many"])
+@pytest.mark.parametrize("value", ["", "M", "-1", "1.5.5G", "many"])
 def test_memory_that_is_no_size_is_refused(value):
     assert invoke("encode", "--max-memory", value).code == 2
