@@ -184,7 +184,7 @@ def test_of_an_animation_the_first_frame_is_taken_with_a_note(caplog, name):
 @pytest.mark.parametrize("source", [RGB, GREY], ids=["colour", "grey"])
 def test_lossless_formats_are_written_exactly(name, source):
     if name == "pgm" and source.ndim == 3:
-        with pytest.raises(UsageError, match="PGM holds grey"):
+        with pytest.raises(UsageError, match="PGM holds only grey"):
             write(source, name)
         return
     data = write(source, name)
