@@ -114,7 +114,7 @@ def test_strips_are_refined_with_what_lies_beside_them(model, detail):
         source = rows.open_picture(
             io.BytesIO(file.getvalue()), codec.settings.strip_pixels, codec.limit, "all"
         )
-        return list(codec.encode_rows(source, 50, refinement=steps))
+        return list(codec.encode_rows(source, quality=50, refinement=steps))
 
     def total(records):
         packed = [codec.forward(record, Stage.PACKED) for record in records]
