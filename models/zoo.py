@@ -27,7 +27,8 @@ DEFAULT = "light"
 REFERENCE = {"dcn-4k": 16, "dcn-8k": 32, "dcn-16k": 64}
 # Names for the first channels of the default model. The names count latents of 128x128 pixels.
 PREFIXES = {"4k": 16, "8k": 32, "16k": 64}
-TUNES = {"psnr": "", "ms-ssim": MS_SSIM}  # end of a model's name by what it was trained for
+# The end of a model's name, by what it was trained for.
+TUNES = {"psnr": "", "ms-ssim": MS_SSIM, "visual": "-visual"}
 
 
 @dataclass(frozen=True)

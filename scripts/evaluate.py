@@ -20,12 +20,19 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from nic.bench.quality.perceptual import ssimulacra2
 from nic.codec import Codec
 from nic.format.records import Stage, read_records, write_record
 from nic.picture import metrics, readers
 
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95)
+SCORES = {
+    "psnr": metrics.psnr,
+    "ssim": metrics.ssim,
+    "ms_ssim": metrics.ms_ssim,
+    "ssimulacra2": ssimulacra2,
+}
 Coder = Callable[[Any, float], tuple[int, Any]]
 Rows = list[dict[str, float]]
 
@@ -62,9 +69,8 @@ def measure(code: Coder, pictures: list[Any], qualities: tuple[float, ...]) -> R
         for quality in qualities:
             size, decoded = code(pixels, quality)
             bpp = 8 * size / (pixels.shape[0] * pixels.shape[1])
-            scores = [f(pixels, decoded) for f in (metrics.psnr, metrics.ssim, metrics.ms_ssim)]
-            rows[quality].append([bpp, *scores])
-    names = ("bpp", "psnr", "ssim", "ms_ssim")
+            rows[quality].append([bpp, *(score(pixels, decoded) for score in SCORES.values())])
+    names = ("bpp", *SCORES)
     return [
         {"quality": q, **dict(zip(names, np.mean(values, axis=0).round(5).tolist(), strict=True))}
         for q, values in rows.items()

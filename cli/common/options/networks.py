@@ -23,7 +23,8 @@ def model(function: F) -> F:
         type=click.Choice(list(TUNES)),
         default="psnr",
         show_default=True,
-        help="Use the variant of the model that was trained for this measure.",
+        help="Use the variant of the model that was trained for this measure; visual means "
+        "SSIMULACRA 2, for the eye.",
     )(function)
     return click.option(
         "--model",
