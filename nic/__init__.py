@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
     from numpy.typing import NDArray
-    from PIL.Image import Image
 
     from nic.picture.metadata import Keep
     from nic.picture.pixels import Picture
+    from nic.picture.sources import Source
 
     Pixels: TypeAlias = NDArray[np.uint8]
-    Source: TypeAlias = Pixels | Picture | Image | str | os.PathLike[str] | bytes
     Stream: TypeAlias = str | os.PathLike[str] | bytes
 
 __version__ = "0.1.0"
@@ -86,6 +85,8 @@ def compress(
     target = target_of(target_bpp, target_size, target_psnr)
     if target is not None and quality is not None:
         raise UsageError("give a quality or a target, not both")
+    if strict and target is None:
+        raise UsageError("strict needs a target")
     codec = shared(Settings(**settings))
     how = Encoding(quality, channels, None, alpha_quality, refine, metadata, target, strict)
     out = io.BytesIO()

@@ -125,7 +125,7 @@ def test_bad_arguments_are_errors_of_the_project(files, stages):
             nic.compress(wrong)
     for options in (
         {"quality": 0}, {"quality": 101}, {"quality": 50, "target_bpp": 1}, {"channels": 999},
-        {"target_psnr": float("nan")}, {"target_size": 1, "target_bpp": 1},
+        {"target_psnr": float("nan")}, {"target_size": 1, "target_bpp": 1}, {"strict": True},
     ):  # fmt: skip
         with pytest.raises(UsageError):
             nic.compress(files["rgb.png"], **options)
