@@ -14,7 +14,7 @@ from typing import Any
 from nic.cli.batch.inputs import Job, absolute
 from nic.cli.batch.job import Outcome, Outcomes, Task
 from nic.cli.common.command import about, exit_code, message
-from nic.cli.common.files import refuse, remove_stale
+from nic.cli.common.temporary import refuse, remove_stale
 from nic.errors import NicError, UsageError
 
 ONE_AT_A_TIME = threading.Lock()  # a worker may run threads; a network may run in only one

@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from nic.cli.common.files import reading, refuse, writing
+from nic.cli.common.files import reading, writing
+from nic.cli.common.temporary import refuse
 from nic.errors import UsageError
 from nic.settings import Decoding, Encoding, Settings
 

@@ -23,8 +23,8 @@ from multiprocessing.context import SpawnProcess
 from nic.cli.batch.inputs import Job
 from nic.cli.batch.job import Outcome, Outcomes, Task
 from nic.cli.common.command import name_of
-from nic.cli.common.files import remove_stale
 from nic.cli.common.interrupts import remove_unfinished, stop_on_sigterm
+from nic.cli.common.temporary import remove_stale
 from nic.errors import NicError
 
 PATIENCE = 2.0  # seconds that workers have to clean up when they are stopped

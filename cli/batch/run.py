@@ -15,7 +15,7 @@ from nic.cli.batch.inputs import Inputs, Job, without_existing
 from nic.cli.batch.job import Outcome, Outcomes, Task
 from nic.cli.batch.one_file import Compress, Decompress, keep_or_remove
 from nic.cli.common.command import attempt, gravity, log, program_name
-from nic.cli.common.files import remove_stale
+from nic.cli.common.temporary import remove_stale
 from nic.errors import UsageError
 from nic.resources import cores
 

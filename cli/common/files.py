@@ -1,25 +1,15 @@
 """Inputs and outputs of programs: files by name, and ``-`` for stdin and stdout."""
 
-import os
-import re
 import sys
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from nic.cli.common.command import FULL, about
-from nic.cli.common.interrupts import unfinished, uninterrupted
+from nic.cli.common.temporary import refuse, temporary
 from nic.errors import NicError, UsageError
 from nic.format.records import Record, read_records
-
-try:
-    import fcntl
-except ImportError:  # Windows, where an open file cannot be removed anyway
-    fcntl = None  # type: ignore[assignment]
-
-TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # names that _create gives
 
 
 @contextmanager
@@ -79,120 +69,8 @@ def _opened(path: str, force: bool) -> Iterator[BinaryIO]:
         with target.open("wb") as device:
             yield device
         return
-    with _temporary(target, force) as file:
+    with temporary(target, force) as file:
         yield file
-
-
-def refuse(path: str | None, force: bool) -> None:
-    """Raises NicError when the output is an existing file, unless ``force`` is given."""
-    if path is not None and path != "-" and Path(path).is_file() and not force:
-        raise NicError(f"{path} exists already; use -f to replace it")
-
-
-@contextmanager
-def _temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
-    """A temporary file beside ``target``: renamed to it on success, removed on failure.
-
-    It is locked until the end, even after it is closed. So ``remove_stale`` can tell it from the
-    files of killed processes: their locks are gone, on whichever machine they ran.
-    """
-    try:
-        handle, name = _create(target)
-    except OSError as error:
-        raise NicError(f"{target}: cannot be created: {error.strerror}") from error
-    try:
-        with open(os.dup(handle), "rb"):  # keeps the lock after the file is closed
-            with open(handle, "wb") as file:
-                yield file
-            os.chmod(name, 0o666 & ~_umask())
-            _publish(name, target, force)
-    finally:
-        _remove(name)
-
-
-def _create(target: Path) -> tuple[int, str]:
-    """Create a temporary file, locked and listed in ``unfinished``; its descriptor and name.
-
-    Raises: OSError.
-    """
-    while True:
-        with uninterrupted():
-            handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
-            unfinished.add(name)
-        _lock(handle, wait=True)
-        with suppress(FileNotFoundError):  # remove_stale removed it before it was locked
-            if os.path.samestat(os.stat(name), os.fstat(handle)):
-                return handle, name
-        os.close(handle)
-        unfinished.discard(name)
-
-
-def _remove(name: str) -> None:
-    """Remove a temporary file of this process, unless it has been renamed."""
-    with uninterrupted():
-        with suppress(FileNotFoundError):
-            os.unlink(name)
-        unfinished.discard(name)
-
-
-def _lock(handle: int, wait: bool) -> bool:
-    """Lock a file for as long as this process keeps it open; return whether that worked."""
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:  # another process holds the lock, or the file system has none
-        return False
-    return True
-
-
-def _publish(name: str, target: Path, force: bool) -> None:
-    """Give a complete file its name; replace an existing file only with ``force``."""
-    if not force:
-        try:
-            os.link(name, target)
-        except FileExistsError:
-            raise NicError(f"{target} exists already; use -f to replace it") from None
-        except OSError:  # a file system without hard links: check again, and rename
-            refuse(str(target), force)
-        else:
-            return
-    os.replace(name, target)
-
-
-def remove_stale(targets: Iterable[str]) -> int:
-    """Remove temporary files that killed processes left beside these outputs; return how many."""
-    folders: dict[str, set[str]] = {}
-    for target in targets:
-        folder, name = os.path.split(target)
-        folders.setdefault(folder or ".", set()).add(name)
-    return sum(_remove_stale(folder, names) for folder, names in folders.items())
-
-
-def _remove_stale(folder: str, names: set[str]) -> int:
-    try:
-        with os.scandir(folder) as entries:
-            found = [entry.path for entry in entries if _is_temporary(entry.name, names)]
-    except OSError:  # if something is wrong with the folder, writing into it will report it
-        return 0
-    return sum(map(_remove_if_unlocked, found))
-
-
-def _is_temporary(name: str, names: set[str]) -> bool:
-    match = TEMPORARY.fullmatch(name)
-    return match is not None and match[1] in names
-
-
-def _remove_if_unlocked(path: str) -> bool:
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
-        try:
-            if _lock(handle, wait=False):
-                os.unlink(path)
-                return True
-        finally:
-            os.close(handle)
-    return False
 
 
 def _open(stream: TextIO | None, complaint: str) -> TextIO:
@@ -200,12 +78,6 @@ def _open(stream: TextIO | None, complaint: str) -> TextIO:
     if stream is None:
         raise NicError(complaint)
     return stream
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def for_each_record(paths: tuple[str, ...], act: Callable[[Record], None]) -> None:

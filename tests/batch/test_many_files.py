@@ -12,7 +12,8 @@ from programs import SCRIPTS, assert_fails, invoke, run
 from records import from_bytes
 
 from nic.cli.batch.inputs import PICTURES, STREAMS, Inputs
-from nic.cli.common.files import remove_stale, writing
+from nic.cli.common.files import writing
+from nic.cli.common.temporary import remove_stale
 from nic.errors import UsageError
 
 

@@ -14,12 +14,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from nic.cli.common import files, interrupts
+from nic.cli.common import files, interrupts, temporary
 from nic.cli.common.command import command
 from nic.cli.common.files import writing
 
 DATA = b"data"
-TRACED = {module.__file__ for module in (contextlib, files, interrupts, tempfile)}
+TRACED = {module.__file__ for module in (contextlib, files, interrupts, tempfile, temporary)}
 
 
 class Steps:
