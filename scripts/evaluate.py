@@ -20,10 +20,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from nic.bench.quality.perceptual import ssimulacra2
 from nic.codec import Codec
 from nic.format.records import Stage, read_records, write_record
 from nic.picture import metrics, readers
+from nic.picture.perceptual import ssimulacra2
 
 QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 JPEG_QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 85, 90, 95)

@@ -20,7 +20,6 @@ import click
 import numpy as np
 
 import nic.fse as fse
-from nic.bench.quality.perceptual import ssimulacra2
 from nic.entropy import classmap
 from nic.entropy.coding import to_ranks
 from nic.models import zoo
@@ -31,6 +30,7 @@ from nic.models.training.export import add_prior, even_in_score, export, export_
 from nic.models.training.fitting import fit
 from nic.models.training.made import made_pictures
 from nic.models.training.run import averaged, checkpoint_state, save_averaged
+from nic.picture.perceptual import ssimulacra2
 from nic.quantize.rounding import dequantize, quantize
 from nic.transform import backends
 from nic.transform.encoding import decode, encode

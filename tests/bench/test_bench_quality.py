@@ -9,10 +9,10 @@ from PIL import Image
 
 from nic.bench import pictures
 from nic.bench.codecs import nic_coder
-from nic.bench.quality import butteraugli, peers, perceptual, rates, summary
+from nic.bench.quality import butteraugli, peers, rates, summary
 from nic.bench.report import plot, tables
 from nic.errors import CorruptError, NicError, UsageError
-from nic.picture import metrics
+from nic.picture import metrics, perceptual
 
 LEVELS = (20.0, 60.0, 100.0)
 TIMES = ("encode", "decode")

@@ -19,9 +19,9 @@ from typing import Any
 
 from nic.bench import machine, pictures
 from nic.bench.codecs import QUALITIES, Coder, nic_coder
-from nic.bench.quality import butteraugli, peers, perceptual, summary, workers
+from nic.bench.quality import butteraugli, peers, summary, workers
 from nic.errors import NicError
-from nic.picture import metrics
+from nic.picture import metrics, perceptual
 from nic.types import Pixels
 
 log = logging.getLogger("nic")
