@@ -46,6 +46,7 @@ def main(
     target_bpp: float | None,
     target_size: float | None,
     target_psnr: float | None,
+    target_ssimulacra2: float | None,
     strict: bool,
     refinement: int,
     alpha_quality: float | None,
@@ -69,7 +70,7 @@ def main(
     """
     from nic.search.target import target_of
 
-    target = target_of(target_bpp, target_size, target_psnr)
+    target = target_of(target_bpp, target_size, target_psnr, target_ssimulacra2)
     if target is not None and quality is not None:
         raise UsageError("give -q or a target, not both")
     if strict and target is None:

@@ -50,6 +50,7 @@ def compress(
     target_bpp: float | None = None,
     target_size: float | None = None,
     target_psnr: float | None = None,
+    target_ssimulacra2: float | None = None,
     strict: bool = False,
     **settings: Any,
 ) -> bytes:
@@ -66,6 +67,8 @@ def compress(
         target_bpp, target_size: at most so many bits per pixel, or bytes. Give no quality then,
             and only one target.
         target_psnr: at least so many dB; likewise.
+        target_ssimulacra2: at least this score, above 0 and at most 100; likewise. It needs the
+            package ssimulacra2.
         strict: raise NicError when no quality meets the target; by default it is logged.
         settings: fields of ``nic.settings.Settings``: model, tune, backend, device, threads,
             max_pixels and others.
@@ -82,7 +85,7 @@ def compress(
     from nic.search.target import target_of
     from nic.settings import Encoding, Settings
 
-    target = target_of(target_bpp, target_size, target_psnr)
+    target = target_of(target_bpp, target_size, target_psnr, target_ssimulacra2)
     if target is not None and quality is not None:
         raise UsageError("give a quality or a target, not both")
     if strict and target is None:

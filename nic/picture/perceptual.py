@@ -8,9 +8,11 @@ MS-SSIM. 100 means equal; at 90 a difference is only visible when the pictures a
 import importlib.util
 import io
 
+from nic.errors import UsageError
 from nic.types import Pixels
 
-ABSENT = "SSIMULACRA 2: ssimulacra2 is not installed: pip install 'nic-codec[bench]'"
+LEAST_SIDE = 8  # pixels; the package has no map for a smaller picture and calls every one equal
+ABSENT = "SSIMULACRA 2: ssimulacra2 is not installed: pip install 'nic-codec[ssimulacra2]'"
 
 
 def is_installed() -> bool:
@@ -18,8 +20,21 @@ def is_installed() -> bool:
     return importlib.util.find_spec("ssimulacra2") is not None
 
 
+def require() -> None:
+    """Raises UsageError, with the command that installs the package, if it is not installed."""
+    if not is_installed():
+        raise UsageError(ABSENT)
+
+
 def ssimulacra2(reference: Pixels, decoded: Pixels) -> float:
-    """Score of a decoded picture, at most 100; both pictures are uint8 (H, W, 3)."""
+    """Score of a decoded picture, at most 100; a very poor picture has a negative score.
+
+    The package needs some 520 bytes of memory per pixel.
+
+    Args: reference, decoded: uint8 (H, W, 3) or (H, W), with sides of ``LEAST_SIDE`` or more.
+    Raises: UsageError when the package is not installed.
+    """
+    require()
     from ssimulacra2 import compute_ssimulacra2
 
     return float(compute_ssimulacra2(_file(reference), _file(decoded)))

@@ -1,8 +1,8 @@
-"""Targets: the search for the quality that meets a rate or a PSNR.
+"""Targets: the search for the quality that meets a rate, a PSNR or a score of SSIMULACRA 2.
 
-Bytes and PSNR grow with quality, but not in every small step, because each quality has its own
-rounding and its own tables. So the search finds a quality that meets the target, and need not
-find the very best one. A note says when no quality meets the target.
+Bytes, PSNR and scores grow with quality, but not in every small step, because each quality has
+its own rounding and its own tables. So the search finds a quality that meets the target, and need
+not find the very best one. A note says when no quality meets the target.
 """
 
 import logging
@@ -15,9 +15,10 @@ from nic.errors import NicError, UsageError
 from nic.format import records
 from nic.format.header import Header
 from nic.format.records import Record, Stage
-from nic.picture import metrics
+from nic.picture import perceptual
 from nic.picture.pixels import Picture
 from nic.picture.rows import Rows
+from nic.search import distortion
 from nic.search.kept import KeptPixels, KeptRecords
 from nic.settings import Encoding
 
@@ -25,13 +26,18 @@ log = logging.getLogger("nic")
 
 FIRST, LAST = 100, 10000  # in hundredths of quality, the unit of a packed header
 REFINEMENTS = 3
-# After a refinement the next one aims at this part of the bytes, or so many dB higher, as the
-# result of refining varies by about as much.
-SAFETY, SAFETY_DB = 0.995, 0.03
+# After a refinement the next one aims at this part of the bytes, or so much higher in distortion,
+# as the result of refining varies by about as much.
+SAFETY = 0.995
+HIGHER = {"psnr": 0.03, "ssimulacra2": 0.2}
+# A search ends when it is this little above its goal. Measuring a score takes seconds, and nobody
+# sees less than a tenth of a point.
+CLOSE = {"ssimulacra2": 0.1}
 PROBES = 12  # the most qualities that are tried; each takes an entropy coding or a synthesis
 
-Kind = Literal["bpp", "size", "psnr"]
-UNITS = {"bpp": "bpp", "size": "bytes", "psnr": "dB"}
+Kind = Literal["bpp", "size", "psnr", "ssimulacra2"]
+UNITS = {"bpp": "bpp", "size": "bytes", "psnr": "dB", "ssimulacra2": "in SSIMULACRA 2"}
+MOST = {"ssimulacra2": 100}  # the greatest value of a target
 
 
 class Codec(Protocol):
@@ -49,35 +55,48 @@ class Codec(Protocol):
 
 @dataclass(frozen=True)
 class Target:
-    """A goal: at most ``value`` bits per pixel or bytes, or at least ``value`` dB of PSNR."""
+    """A goal: at most ``value`` bits per pixel or bytes, or at least a PSNR or a score."""
 
     kind: Kind
     value: float
 
     @property
     def is_rate(self) -> bool:
-        """Whether the target limits bytes; else it is a PSNR."""
-        return self.kind != "psnr"
+        """Whether the target limits bytes; else it demands a quality of the decoded picture."""
+        return self.kind in ("bpp", "size")
 
     def goal(self, pixels: int) -> float:
-        """The target in bytes, or in dB, for a picture of ``pixels`` pixels."""
+        """The target in bytes, dB or points, for a picture of ``pixels`` pixels."""
         return self.value * pixels / 8 if self.kind == "bpp" else self.value
 
 
-def target_of(bpp: float | None, size: float | None, psnr: float | None) -> Target | None:
-    """The target that is given; None if none is. Raises UsageError for more than one."""
-    wanted: dict[Kind, float | None] = {"bpp": bpp, "size": size, "psnr": psnr}
+def target_of(
+    bpp: float | None, size: float | None, psnr: float | None, ssimulacra2: float | None
+) -> Target | None:
+    """The target that is given; None if none is.
+
+    Raises: UsageError for more than one, for a value out of range, and for a score when the
+        package that measures it is not installed.
+    """
+    wanted: dict[Kind, float | None] = {
+        "bpp": bpp, "size": size, "psnr": psnr, "ssimulacra2": ssimulacra2,
+    }  # fmt: skip
     given = [Target(kind, value) for kind, value in wanted.items() if value is not None]
     if len(given) > 1:
         raise UsageError("give one target")
-    if any(not 0 < target.value < math.inf for target in given):
-        raise UsageError("a target is a finite number above 0")
+    for target in given:
+        if not 0 < target.value < math.inf:
+            raise UsageError("a target is a finite number above 0")
+        if target.value > MOST.get(target.kind, math.inf):
+            raise UsageError(f"a score of SSIMULACRA 2 is at most {MOST[target.kind]}")
+        if target.kind == "ssimulacra2":
+            perceptual.require()
     return given[0] if given else None
 
 
 @dataclass(frozen=True)
 class Found:
-    """A quality in 1..100, the bytes or dB measured there, and whether they meet the target."""
+    """A quality in 1..100, the value measured there, and whether it meets the target."""
 
     quality: float
     measured: float
@@ -92,8 +111,11 @@ def reach(
     The analysis runs once, and once more for each refinement. If no quality meets the target, the
     nearest one is used, with a note.
 
-    Raises: NicError when no quality meets a strict target.
+    Raises: NicError when no quality meets a strict target, UsageError when the picture is too small
+        for the measure.
     """
+    if target.kind == "ssimulacra2":
+        distortion.check_sides(picture.width, picture.height)
     source = KeptPixels(picture)
     needed = options.refinement or not target.is_rate
     plain = replace(options, quality=None, refinement=0)
@@ -113,7 +135,8 @@ class _Search:
     """The search for one target and one picture."""
 
     def __init__(self, codec: Codec, source: KeptPixels, target: Target) -> None:
-        self._codec, self._source, self._is_rate = codec, source, target.is_rate
+        self._codec, self._source, self._kind = codec, source, target.kind
+        self._is_rate = target.is_rate
         picture = source.picture
         self._goal = target.goal(picture.width * picture.height)
 
@@ -125,11 +148,12 @@ class _Search:
         """Latents refined for the quality at which they meet the goal, and this quality.
 
         They are refined for the quality at which the plain latents meet the goal. Then they have
-        fewer bytes and another PSNR. So the goal is corrected by how far the result is from it,
-        the plain latents give another quality, and the latents are refined again for that, up to
-        ``REFINEMENTS`` times in all.
+        fewer bytes and another distortion. So the goal is corrected by how far the result is from
+        it, the plain latents give another quality, and the latents are refined again for that, up
+        to ``REFINEMENTS`` times in all.
         """
         goal, aim, tried = self._goal, self._goal, dict[float, tuple[KeptRecords, Found]]()
+        higher = HIGHER.get(self._kind, 0)
         for _ in range(REFINEMENTS):
             quality = self._found(latents, aim).quality
             if quality in tried:
@@ -139,66 +163,73 @@ class _Search:
             value = self._measure(refined, quality)
             met = value <= goal if self._is_rate else value >= goal
             tried[quality] = refined, Found(quality, value, met)
-            aim = aim * SAFETY * goal / value if self._is_rate else aim + goal + SAFETY_DB - value
+            aim = aim * SAFETY * goal / value if self._is_rate else aim + goal + higher - value
         fitting = [both for both in tried.values() if both[1].met]
         if not fitting:
             found = self._found(latents, goal)
             fitting = [(latents, found)] if found.met else list(tried.values())
-        # If the target is met: the most bytes, or the least dB. If not: the nearest to it, which
-        # is the fewest bytes, or the most dB.
+        # If the target is met: the most bytes, or the most distortion. If not: the nearest to
+        # it, which is the fewest bytes, or the least distortion.
         choose = max if self._is_rate == fitting[0][1].met else min
         return choose(fitting, key=lambda both: both[1].measured)
 
     def _found(self, latents: KeptRecords, goal: float) -> Found:
-        return search(lambda quality: self._measure(latents, quality), goal, self._is_rate)
+        close = CLOSE.get(self._kind, 0)
+        return search(lambda q: self._measure(latents, q), goal, self._is_rate, close)
 
     def _measure(self, latents: KeptRecords, quality: float) -> float:
-        """Bytes of the file, or PSNR in dB of the decoded picture."""
+        """Bytes of the file, or PSNR in dB or score of the decoded picture."""
         if self._is_rate:
             codec = self._codec
             return sum(records.size(codec.forward(r, Stage.PACKED, quality)) for r in latents)
-        return self._psnr(latents, quality)
+        strips = self._strips(latents, quality)
+        if self._kind == "psnr":
+            return distortion.psnr(strips)
+        picture = self._source.picture
+        return distortion.ssimulacra2(strips, picture.width, picture.height)
 
-    def _psnr(self, latents: KeptRecords, quality: float) -> float:
-        """PSNR in dB of the pixels whose alpha is not zero, or of all if none is visible."""
+    def _strips(self, latents: KeptRecords, quality: float) -> Iterator[distortion.Strip]:
+        """The decoded picture beside the original.
+
+        Pixels whose alpha is not zero are visible, or all pixels if there are none.
+        """
         alpha = self._source.picture.alpha
-        seen = alpha is not None and bool(alpha.any())
+        seen = alpha if alpha is not None and alpha.any() else None
         symbols = (self._codec.forward(record, Stage.SYMBOLS, quality) for record in latents)
         bare = (replace(record, alpha=b"", extra=()) for record in symbols)
-        original, error, samples, top = self._source.again, 0.0, 0, 0
+        original, top = self._source.again, 0
         for _, part in self._codec.decode_strips(bare):
             rows = len(part.pixels)
-            pixels = original.read(rows), part.pixels
-            if seen and alpha is not None:
-                visible = alpha[top : top + rows] > 0
-                pixels = pixels[0][visible], pixels[1][visible]
-            error += metrics.squared_error(*pixels)
-            samples += pixels[0].size
+            visible = None if seen is None else seen[top : top + rows] > 0
+            yield distortion.Strip(original.read(rows), part.pixels, visible)
             top += rows
-        return metrics.psnr_of(error / samples)
 
 
 def shortfall(found: Found, target: Target, pixels: int) -> str:
     """One line about a target that no quality meets."""
     goal = f"{target.value:.10g} {UNITS[target.kind]}"
     if not target.is_rate:
-        return f"no quality reaches {goal}: {found.measured:.2f} dB at quality {found.quality:g}"
+        unit = f" {UNITS['psnr']}" if target.kind == "psnr" else ""
+        return f"no quality reaches {goal}: {found.measured:.2f}{unit} at quality {found.quality:g}"
     rate = 8 * found.measured / pixels if target.kind == "bpp" else found.measured
     return (
         f"no quality fits into {goal}: {rate:.6g} {UNITS[target.kind]} at quality {found.quality:g}"
     )
 
 
-def search(measure: Callable[[float], float], goal: float, is_rate: bool) -> Found:
+def search(
+    measure: Callable[[float], float], goal: float, is_rate: bool, close: float = 0
+) -> Found:
     """Find a high quality with at most ``goal`` bytes, or a low one with at least ``goal`` dB.
 
     Regula falsi with the Illinois modification (Dowell and Jarratt, BIT 11, 1971), in hundredths
     of quality and in the logarithm of bytes.
 
     Args:
-        measure: gives bytes or dB at a quality in 1..100; grows with quality, roughly. It is
-            called at most ``PROBES`` times.
-        goal: bytes if ``is_rate``, else dB.
+        measure: gives bytes, dB or points at a quality in 1..100; grows with quality, roughly. It
+            is called at most ``PROBES`` times.
+        goal: bytes if ``is_rate``, else dB or points.
+        close: the search ends at a value that is less than this above the goal; not for bytes.
     Returns: the best of the qualities tried; the nearest if none meets the goal.
     """
     tried: dict[int, float] = {}
@@ -223,6 +254,8 @@ def search(measure: Callable[[float], float], goal: float, is_rate: bool) -> Fou
         part = 0.5 if not math.isfinite(slope) or slope <= 0 else -below / slope
         middle = min(max(low + round(part * (high - low)), low + 1), high - 1)
         value = excess(middle)
+        if not is_rate and 0 <= value < close:
+            break
         if is_high(value):
             high, above = middle, value
             below /= 2 if side == 1 else 1

@@ -126,6 +126,7 @@ def test_bad_arguments_are_errors_of_the_project(files, stages):
     for options in (
         {"quality": 0}, {"quality": 101}, {"quality": 50, "target_bpp": 1}, {"channels": 999},
         {"target_psnr": float("nan")}, {"target_size": 1, "target_bpp": 1}, {"strict": True},
+        {"target_ssimulacra2": 101}, {"target_ssimulacra2": 50, "quality": 50},
     ):  # fmt: skip
         with pytest.raises(UsageError):
             nic.compress(files["rgb.png"], **options)

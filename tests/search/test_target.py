@@ -1,6 +1,7 @@
 """Rate targets: the search by itself, and what nic compress makes of them."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,10 +11,13 @@ from PIL import Image
 from programs import assert_fails, invoke
 from records import from_bytes
 
+import nic
+from nic.errors import UsageError
 from nic.format import records
 from nic.format.records import Stage
-from nic.picture import metrics
-from nic.search.target import PROBES, Found, Target, search
+from nic.picture import metrics, perceptual
+from nic.search import distortion
+from nic.search.target import PROBES, Found, Target, search, target_of
 
 
 def counted(function):
@@ -60,6 +64,22 @@ def test_psnr_ends_right_above_the_goal(least, more, power, part):
     assert found.measured < goal + 0.1 or psnr(max(1, found.quality - 0.2)) < goal
 
 
+@given(st.floats(-40, 30), st.floats(20, 60), st.floats(0.2, 1), st.floats(0.01, 0.99))
+def test_a_score_ends_close_above_the_goal_in_few_tries(least, more, power, part):
+    def score(quality):
+        return least + more * ((quality - 1) / 99) ** power
+
+    goal = least + part * more
+    measure, calls = counted(score)
+    exact, all_calls = counted(score)
+    found = search(measure, goal, is_rate=False, close=0.1)
+    search(exact, goal, is_rate=False)
+    assert found.met
+    assert found.measured >= goal
+    assert len(calls) <= len(all_calls) <= PROBES
+    assert found.measured < goal + 0.1 or len(calls) == len(all_calls)
+
+
 @given(st.integers(0, 2**32), st.floats(0, 0.1), st.floats(0.01, 0.99))
 def test_a_measure_that_is_not_monotone_never_exceeds_the_goal(seed, noise, part):
     rng = np.random.default_rng(seed)
@@ -100,6 +120,83 @@ def test_goals():
     assert Target("bpp", 0.5).goal(1600) == 100
     assert Target("size", 300).goal(1600) == 300
     assert Target("psnr", 30).goal(1600) == 30
+    assert Target("ssimulacra2", 70).goal(1600) == 70
+
+
+@pytest.mark.parametrize("score", [0, -5, 100.5, math.inf, -math.inf, math.nan])
+def test_a_score_out_of_range_is_refused(score):
+    with pytest.raises(UsageError, match=r"finite number above 0|at most 100"):
+        target_of(None, None, None, score)
+
+
+def test_a_score_without_its_package_names_the_extra(monkeypatch, source):
+    monkeypatch.setattr(perceptual, "is_installed", lambda: False)
+    result = invoke("compress", "--target-ssimulacra2", "50", source)
+    assert_fails(result, 2, "ssimulacra2 is not installed", "pip install 'nic-codec[ssimulacra2]'")
+    assert not source.with_suffix(".nic").exists()
+
+
+# -- distortion -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counting_score(monkeypatch):
+    """In place of SSIMULACRA 2: the mean difference; a list of the shapes that were measured."""
+    shapes = []
+
+    def score(original, decoded):
+        shapes.append(original.shape)
+        return float(np.mean(original.astype(float) - decoded))
+
+    monkeypatch.setattr(perceptual, "ssimulacra2", score)
+    return shapes
+
+
+def strips_of(original, decoded, visible, cuts):
+    edges = [0, *cuts, len(original)]
+    for top, bottom in pairwise(edges):
+        seen = None if visible is None else visible[top:bottom]
+        yield distortion.Strip(original[top:bottom], decoded[top:bottom], seen)
+
+
+@pytest.mark.parametrize("cuts", [(), (8,), (5, 30, 31, 64)])
+@pytest.mark.parametrize("size", [(40, 40), (80, 30), (97, 83), (20, 170)])
+def test_a_large_picture_is_scored_in_tiles_whatever_its_strips(
+    counting_score, monkeypatch, cuts, size
+):
+    monkeypatch.setattr(distortion, "TILE", 50)
+    original, decoded = np.random.default_rng(1).integers(0, 256, (2, *size, 3), np.uint8)
+    cuts = [cut for cut in cuts if cut < len(original)]
+    found = distortion.ssimulacra2(strips_of(original, decoded, None, cuts), size[1], size[0])
+    assert found == pytest.approx(np.mean(original.astype(float) - decoded))
+    if size[0] * size[1] <= 2500:
+        assert counting_score == [(*size, 3)]
+    else:
+        assert max(max(shape[:2]) for shape in counting_score) <= 50
+        sides = [{shape[i] for shape in counting_score} for i in (0, 1)]
+        assert all(max(side) - min(side) <= 1 for side in sides)
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_hidden_pixels_have_no_difference(counting_score, grey):
+    original, decoded = np.random.default_rng(1).integers(0, 256, (2, 30, 40, 3), np.uint8)
+    if grey:
+        original, decoded = original[..., 0], decoded[..., 0]
+    visible = np.zeros((30, 40), bool)
+    visible[10:, :7] = True
+    expected = np.where(visible if grey else visible[..., None], original.astype(float), 0)
+    expected -= np.where(visible if grey else visible[..., None], decoded, 0)
+    found = distortion.ssimulacra2(strips_of(original, decoded, visible, [12]), 40, 30)
+    assert found == pytest.approx(expected.mean())
+
+
+@pytest.mark.parametrize(("width", "height"), [(7, 100), (100, 7), (1, 1)])
+def test_a_picture_without_a_score_is_refused(tmp_path, width, height):
+    pytest.importorskip("ssimulacra2")
+    Image.new("RGB", (width, height)).save(tmp_path / "thin.png")
+    result = invoke("compress", "--target-ssimulacra2", "50", tmp_path / "thin.png")
+    assert_fails(result, 2, "thin.png", "8 pixels or more", f"{width}x{height}")
+    assert not (tmp_path / "thin.nic").exists()
 
 
 # -- nic compress -----------------------------------------------------------------------------
@@ -154,6 +251,62 @@ def test_a_picture_of_a_psnr(codec, photo, source, goal, grey):
     assert goal <= reached < goal + 0.1
 
 
+@pytest.mark.parametrize("goal", [50, 72.5])
+@pytest.mark.parametrize("grey", [False, True])
+def test_a_picture_of_a_score(photographs, source, goal, grey):
+    pytest.importorskip("ssimulacra2")
+    photo = photographs["coffee"][:300, :340]  # large enough for all scales
+    pixels = photo[..., 1] if grey else photo
+    Image.fromarray(pixels).save(source)
+    arguments = ("--target-ssimulacra2", goal, "--tune", "visual")
+    assert invoke("compress", *arguments, source).code == 0
+    back = source.with_name("back.png")
+    assert invoke("decompress", source.with_suffix(".nic"), "-o", back).code == 0
+    reached = perceptual.ssimulacra2(pixels, np.array(Image.open(back)))
+    assert goal <= reached < goal + 0.2
+
+
+def test_a_picture_of_eight_pixels_has_a_score(photo, source):
+    pytest.importorskip("ssimulacra2")
+    Image.fromarray(photo[100:108, 100:108]).save(source)
+    assert invoke("compress", "--target-ssimulacra2", 60, source).code == 0
+    back = source.with_name("back.png")
+    assert invoke("decompress", source.with_suffix(".nic"), "-o", back).code == 0
+    reached = perceptual.ssimulacra2(photo[100:108, 100:108], np.array(Image.open(back)))
+    assert reached >= 60
+
+
+def test_a_transparent_picture_of_a_score(photo, source):
+    """Hidden pixels count as equal, so a half is visible and the whole has the score."""
+    pytest.importorskip("ssimulacra2")
+    alpha = np.full(photo.shape[:2], 255, np.uint8)
+    alpha[:, :120] = 0
+    Image.fromarray(np.dstack([photo, alpha])).save(source)
+    assert invoke("compress", "--target-ssimulacra2", "60", source).code == 0
+    back = source.with_name("back.png")
+    assert invoke("decompress", source.with_suffix(".nic"), "-o", back).code == 0
+    decoded = np.array(Image.open(back))[..., :3].copy()
+    original = np.array(Image.open(source))[..., :3].copy()
+    decoded[:, :120] = original[:, :120] = 128
+    assert 59 < perceptual.ssimulacra2(original, decoded) < 62
+
+
+def test_a_score_does_not_depend_on_strips(photographs, tmp_path):
+    pytest.importorskip("ssimulacra2")
+    pixels = photographs["coffee"]
+    Image.fromarray(pixels).save(tmp_path / "a.ppm")
+    arguments = ("--target-ssimulacra2", "40", "--tune", "visual")
+    whole, strips = tmp_path / "whole.nic", tmp_path / "strips.nic"
+    assert invoke("compress", *arguments, tmp_path / "a.ppm", "-o", whole).code == 0
+    arguments = (*arguments, "--max-memory", "100M")
+    assert invoke("compress", *arguments, tmp_path / "a.ppm", "-o", strips).code == 0
+    found = [nic.info(path) for path in (whole, strips)]
+    assert len(found[0]) == 1 < len(found[1])
+    assert found[0][0]["quality"] == pytest.approx(found[1][0]["quality"], abs=0.05)
+    for path in (whole, strips):
+        assert 40 <= perceptual.ssimulacra2(pixels, nic.decompress(path)) < 40.1
+
+
 def test_what_is_transparent_counts_as_bytes_but_not_as_psnr(photo, source):
     alpha = np.full(photo.shape[:2], 255, np.uint8)
     alpha[:, :120] = 0
@@ -180,7 +333,8 @@ def test_strips_are_aimed_as_one_picture(photographs, tmp_path):
     [
         ("--target-size", "200", ("fits into 200 bytes", "at quality 1"), 1),
         ("--target-bpp", "0.01", ("fits into 0.01 bpp", "at quality 1"), 1),
-        ("--target-psnr", "70", ("reaches 70 dB", "at quality"), None),
+        ("--target-psnr", "70", ("reaches 70 dB", "dB at quality"), None),
+        ("--target-ssimulacra2", "99", ("reaches 99 in SSIMULACRA 2", "at quality 100"), 100),
     ],
 )
 def test_a_target_out_of_reach(source, option, value, words, quality):
@@ -206,6 +360,13 @@ def test_a_target_out_of_reach(source, option, value, words, quality):
         ("--target-size", "-5"),
         ("--target-bpp", "0"),
         ("--target-psnr", "-1"),
+        ("--target-ssimulacra2", "0"),
+        ("--target-ssimulacra2", "-5"),
+        ("--target-ssimulacra2", "100.5"),
+        ("--target-ssimulacra2", "nan"),
+        ("--target-ssimulacra2", "high"),
+        ("--target-ssimulacra2", "50", "--target-psnr", "30"),
+        ("--target-ssimulacra2", "50", "-q", "30"),
     ],
 )
 def test_bad_targets_are_refused(source, arguments):

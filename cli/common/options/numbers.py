@@ -34,10 +34,12 @@ class Number(click.ParamType):  # type: ignore[type-arg]  # not a generic before
 
     @property
     def range(self) -> str:
-        """The bounds in words, such as ``at least 0``, ``from 1 to 255`` or ``above 0``."""
-        if self._most is not None:
-            return f"from {self._least} to {self._most}"
-        return f"{'above' if self._above else 'at least'} {self._least}"
+        """The bounds in words: at least 0, above 0, from 1 to 255, above 0 and at most 100."""
+        if self._most is None:
+            return f"{'above' if self._above else 'at least'} {self._least}"
+        if self._above:
+            return f"above {self._least} and at most {self._most}"
+        return f"from {self._least} to {self._most}"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

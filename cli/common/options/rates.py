@@ -31,13 +31,19 @@ def rate(function: F) -> F:
 
 
 def aim(function: F) -> F:
-    """``--target-bpp``, ``--target-size``, ``--target-psnr`` and ``--strict``."""
+    """The options ``--target-...`` and ``--strict``."""
     positive = Number(0, whole=False, above=True)
     for declare in (
         click.option(
             "--strict",
             is_flag=True,
             help="Fail and write nothing if no quality reaches the target.",
+        ),
+        number(
+            "--target-ssimulacra2",
+            type=Number(0, 100, whole=False, above=True),
+            metavar="SCORE",
+            help="Use the lowest quality with an SSIMULACRA 2 score of at least SCORE.",
         ),
         number(
             "--target-psnr",
