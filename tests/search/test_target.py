@@ -17,7 +17,8 @@ from nic.format import records
 from nic.format.records import Stage
 from nic.picture import metrics, perceptual
 from nic.search import distortion
-from nic.search.target import PROBES, Found, Target, search, target_of
+from nic.search.quality import PROBES, Found, search
+from nic.search.target import Target, target_of
 
 
 def counted(function):
