@@ -5,7 +5,7 @@
     import nic
 
     data = nic.compress("photo.png", quality=50)  # or an array, a Pillow image, bytes
-    pixels = nic.decompress(data)                 # uint8 (H, W[, 2..4])
+    pixels = nic.decompress(data)                 # uint8, or uint16 for a picture of 16 bits
 
 These functions give the same bytes and pixels as the programs. ``import nic`` is fast: each
 function imports what it needs. Models and networks are loaded once and kept for the next call.
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from nic.picture.metadata import Keep
     from nic.picture.pixels import Picture
     from nic.picture.sources import Source
+    from nic.types import Depth
 
-    Pixels: TypeAlias = NDArray[np.uint8]
+    Pixels: TypeAlias = NDArray[np.uint8 | np.uint16]
     Stream: TypeAlias = str | os.PathLike[str] | bytes
 
 __version__ = "0.1.0"
@@ -57,8 +58,9 @@ def compress(
     """Compress one picture, as ``nic compress`` does.
 
     Args:
-        picture: uint8 array (H, W), (H, W, 3), or with alpha last (H, W, 2) or (H, W, 4); a
-            ``nic.picture.pixels.Picture``; a Pillow image; the path or the bytes of a picture file.
+        picture: uint8 or uint16 array (H, W), (H, W, 3), or with alpha last (H, W, 2) or
+            (H, W, 4); a ``nic.picture.pixels.Picture``; a Pillow image; the path or the bytes of
+            a picture file.
         quality: 1..100; None for the model's default.
         channels: how many leading latent channels are coded; None for all.
         alpha_quality: 1..100; None codes transparency exactly.
@@ -110,6 +112,7 @@ def decompress(
     channels: Sequence[int] | None = None,
     tolerate: bool = False,
     metadata: "Keep" = "all",
+    depth: "Depth | None" = None,
     **settings: Any,
 ) -> "Pixels | Picture":
     """Decompress one picture, as ``nic decompress`` does.
@@ -120,22 +123,27 @@ def decompress(
         channels: the latent channels to decode, such as ``range(16)``; None for all.
         tolerate: decode the intact part of a damaged file; the log says what is lost.
         metadata: the metadata to keep: ``all`` (ICC profile, EXIF and XMP), ``icc`` or ``none``.
+        depth: bits per sample, 8 or 16; None for as many as the source of the file had.
         settings: fields of ``nic.settings.Settings``: backend, device, threads and others.
-    Returns: uint8 (H, W) or (H, W, 3), or with alpha last (H, W, 2) or (H, W, 4). With ``full``
-        a ``nic.picture.pixels.Picture`` with the fields pixels, alpha and metadata.
+    Returns: uint8, or uint16 for 16 bits, (H, W) or (H, W, 3), or with alpha last (H, W, 2) or
+        (H, W, 4). With ``full`` a ``nic.picture.pixels.Picture`` with the fields pixels, alpha and
+        metadata.
     Raises: a child of ``NicError``: CorruptError for damaged data, UsageError when there is more
         than one picture, ModelError for a missing model. OSError when a file cannot be read.
     """
     from nic.codec import shared
+    from nic.errors import UsageError
     from nic.format.salvage import Report
     from nic.picture.rows import joined
     from nic.settings import Decoding, Settings
 
+    if depth not in (None, 8, 16):
+        raise UsageError(f"a depth is 8 or 16, not {depth!r}")
     chosen = None if channels is None else tuple(sorted(set(channels)))
-    report = Report()
+    decoding, report = Decoding(chosen, tolerate, metadata, depth), Report()
     with _opened(data) as source:
         codec = shared(Settings(**settings))
-        pictures = codec.decode_stream(source, Decoding(chosen, tolerate, metadata), report)
+        pictures = codec.decode_stream(source, decoding, report)
         picture = _only(joined([strip for _, strip in strips]) for strips in pictures)
     for line in report.lines:
         log.warning("note: %s", line)

@@ -21,7 +21,7 @@ from nic.limits import MAX_LATENT, Limit, Work
 from nic.loader import Loader
 from nic.picture import alpha as alphas
 from nic.picture import metadata
-from nic.picture.pixels import Picture
+from nic.picture.pixels import Picture, with_depth
 from nic.picture.rows import by_picture
 from nic.quantize import excess, rounding
 from nic.settings import Decoding, Settings
@@ -57,15 +57,17 @@ class Decoder:
         pixels = encoding.decode(self.to_latents(record), self.loader.transform(model))
         return Picture(pixels, self.decode_alpha(record), metadata.from_chunks(record.extra))
 
-    def decode_alpha(self, record: Record) -> Pixels | None:
+    def decode_alpha(self, record: Record, depth: int | None = None) -> Pixels | None:
         """The alpha plane (H, W) of a record of any stage; None if it has none.
 
+        Args: depth: bits per sample, 8 or 16; None for those of the picture.
         Raises: CorruptError; VersionError when the plane is coded in an unknown way.
         """
         if not record.alpha:
             return None
         found = alphas.parse(record.alpha, record.header.width, record.header.height)
-        return self.decode(found).pixels if isinstance(found, Record) else found
+        plane = self.decode(found).pixels if isinstance(found, Record) else found
+        return with_depth(plane, depth or record.header.bit_depth)
 
     def decode_stream(
         self, source: BinaryIO, options: Decoding | None = None, report: Report | None = None
@@ -86,7 +88,7 @@ class Decoder:
             records = map(partial(select, channels=options.channels), records)
         strips_of_all = (
             (header, replace(strip, metadata=strip.metadata.only(options.metadata)))
-            for header, strip in self.decode_strips(records)
+            for header, strip in self.decode_strips(records, options.depth)
         )
         yield from by_picture(strips_of_all)
 
@@ -101,10 +103,13 @@ class Decoder:
         for parts in by_picture((record.header, latents(record)) for record in found):
             yield np.concatenate([part for _, part in parts])
 
-    def decode_strips(self, records: Iterable[Record]) -> Iterator[tuple[Header, Picture]]:
+    def decode_strips(
+        self, records: Iterable[Record], depth: int | None = None
+    ) -> Iterator[tuple[Header, Picture]]:
         """Yield the header and the decoded picture of every record.
 
-        A record may be of any stage, and hold a whole picture or one strip of it.
+        A record may be of any stage, and hold a whole picture or one strip of it. ``depth`` is the
+        number of bits per sample, 8 or 16; None for that of the header.
 
         Raises: CorruptError when a strip is missing or out of order.
         """
@@ -114,14 +119,15 @@ class Decoder:
         def dequantized() -> Iterator[tuple[Header, NDArray[np.float32]]]:
             for record in records:
                 self._check_size(record, Work.PICTURE)
-                rest.append((self.decode_alpha(record), metadata.from_chunks(record.extra)))
+                alpha = self.decode_alpha(record, depth)
+                rest.append((alpha, metadata.from_chunks(record.extra)))
                 found = self.to_latents(record)
                 yield found.header, latents(found)
 
         def transform(header: Header) -> backends.Backend:
             return self.loader.transform(self.loader.model(header))
 
-        for header, pixels in strips.assemble(dequantized(), transform):
+        for header, pixels in strips.assemble(dequantized(), transform, depth):
             yield header, Picture(pixels, *rest.popleft())
 
     def to_latents(self, record: Record) -> Record:

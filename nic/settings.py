@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nic.format.channels import Channels
     from nic.picture.metadata import Keep
     from nic.search.target import Target
+    from nic.types import Depth
 
 BackendName = Literal["auto", "litert", "keras"]
 STRIP_PIXELS = pixels_of_strip(1200 << 20)
@@ -79,8 +80,10 @@ class Decoding:
         channels: the channels to decode; None for all.
         tolerate: decode the intact part of a damaged stream; lost channels are zero.
         metadata: the metadata to keep: ``all``, ``icc`` or ``none``.
+        depth: bits per sample of the picture, 8 or 16; None for as many as its source had.
     """
 
     channels: "Channels | None" = None
     tolerate: bool = False
     metadata: "Keep" = "all"
+    depth: "Depth | None" = None

@@ -18,9 +18,11 @@ MAX_CHANNELS = 255
 # The errors that Python raises when JSON is not a valid header.
 INVALID = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 QUALITY_STEPS = 100  # the packed header stores quality in hundredths
+DEPTHS = (8, 16)  # bits per sample
 # Flags in the first byte of the packed header, beside the colour model:
 IS_STRIP = 0x80
 IN_BITS = 0x40  # the index is a string of bits. Always set; 0 is reserved for another index
+IS_DEEP = 0x20  # 16 bits per sample
 
 
 class Colour(IntEnum):
@@ -37,6 +39,8 @@ class Header:
     Attributes:
         width, height: pixels of the picture, or of one strip of a large picture.
         channels: how many leading latent channels are coded.
+        bit_depth: bits per sample of the picture that was coded, 8 or 16; a decoder gives the
+            same unless it is asked for another.
         quality: 1..100. In latents: the quality to quantize at. In later stages: the quality
             that was used. None: the model's default.
         index: mode and size of every channel, in coded and packed records; else empty.
@@ -89,7 +93,7 @@ class Header:
             (0 < self.latent_channels <= MAX_CHANNELS, "number of latent channels"),
             (0 < self.channels <= self.latent_channels, "number of channels"),
             (self.strip is None or self._is_strip(*self.strip), "strip"),
-            (self.bit_depth == 8, "bit depth"),
+            (self.bit_depth in DEPTHS, "bit depth"),
             (self.quality is None or 1 <= self.quality <= 100, "quality"),
             (-128 <= self.codebook[0] <= 0 <= self.codebook[1] <= 127, "codebook"),
             (self.codebook[1] - self.codebook[0] < 32, "codebook"),
@@ -142,7 +146,7 @@ def from_json(data: bytes) -> Header:
 
 # The packed header: at most 19 bytes (27 for a strip), then the index.
 #
-#     u8      colour | 40 | 80 if this is a strip of a larger picture
+#     u8      colour | 20 for 16 bits per sample | 40 | 80 if this is a strip of a larger picture
 #     varint  width, height
 #     varint  only for a strip: its first row / 8, and the height of the whole picture
 #     varint  quality in hundredths; 0 for the model's default
@@ -156,8 +160,9 @@ def to_packed(header: Header) -> bytes:
     """The header in its compact binary form, drawn above."""
     quality = 0 if header.quality is None else round(header.quality * QUALITY_STEPS)
     strip = () if header.strip is None else (header.strip[0] // STRIDE, header.strip[1])
+    flags = IN_BITS | (IS_STRIP if strip else 0) | (IS_DEEP if header.bit_depth == 16 else 0)
     parts = [
-        struct.pack("<B", header.colour | IN_BITS | (IS_STRIP if strip else 0)),
+        struct.pack("<B", header.colour | flags),
         *map(varint, (header.width, header.height, *strip, quality)),
         struct.pack("<BBbb", header.latent_channels, header.channels, *header.codebook),
         bytes.fromhex(header.model),
@@ -192,6 +197,7 @@ def from_packed(data: bytes) -> Header:
         colour=colour,
         model=model.hex(),
         channels=channels,
+        bit_depth=16 if flags & IS_DEEP else 8,
         latent_channels=latent_channels,
         codebook=(low, high),
         quality=quality / QUALITY_STEPS if quality else None,
@@ -204,7 +210,7 @@ def _colour(flags: int) -> Colour:
     """The colour model in the first byte of a packed header. Raises VersionError."""
     if not flags & IN_BITS:
         raise VersionError("unknown layout of the packed header; a newer nic wrote this file")
-    number = flags & ~(IS_STRIP | IN_BITS)
+    number = flags & ~(IS_STRIP | IN_BITS | IS_DEEP)
     if number not in set(Colour):
         raise VersionError(f"unknown colour model {number}; a newer nic wrote this file")
     return Colour(number)

@@ -21,8 +21,8 @@ def check_order(header: Header, after: Header | None) -> None:
     top, whole = header.strip or (0, header.height)
     due = 0 if after is None else end(after)
     fits = after is None or (
-        (after.width, after.colour, after.model, (after.strip or (0, 0))[1])
-        == (header.width, header.colour, header.model, whole)
+        (after.width, after.colour, after.bit_depth, after.model, (after.strip or (0, 0))[1])
+        == (header.width, header.colour, header.bit_depth, header.model, whole)
         and after.latent_channels == header.latent_channels
     )
     if top != due or not fits:

@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 from nic.errors import CorruptError, VersionError
 from nic.format.header import Colour
 from nic.format.records import MAGIC, Record, Stage, read_record, write_record
-from nic.types import Floats
+from nic.picture.pixels import with_depth
+from nic.types import Floats, Pixels, depth_of, peak
 
-Plane = NDArray[np.uint8]  # (H, W): 0 transparent, 255 opaque
+Plane = Pixels  # (H, W): 0 transparent, 255 or 65535 opaque
 Mask = NDArray[np.bool_]
 
 PNG, RECORD = 0, 1
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+DEEP_GREY = b"\x10\0"  # bits per sample and colour type of a grey PNG of 16 bits
 BAND = 256  # rows of the picture at half size that are interpolated at a time
-HIDDEN = 128  # every sample of a picture without a visible pixel
+HIDDEN = 128 / 255  # every sample of a picture without a visible pixel
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError)
 
 
@@ -30,11 +32,14 @@ DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, Ar
 
 
 def lossless(alpha: Plane) -> bytes:
-    """Chunk A with the exact alpha plane: a PNG with one or eight bits, whichever is smaller."""
+    """Chunk A with the exact alpha plane: the smallest PNG with 1, 8 or 16 bits that is exact."""
     from PIL import Image
 
-    image = Image.fromarray(alpha)
-    binary = bool(np.isin(alpha, (0, 255)).all())
+    exact = with_depth(alpha, 8)
+    if not np.array_equal(with_depth(exact, depth_of(alpha)), alpha):
+        return bytes([PNG]) + _png(Image.fromarray(alpha))
+    image = Image.fromarray(exact)
+    binary = bool(np.isin(exact, (0, 255)).all())
     files = [_png(image), *([_png(image.convert("1", dither=Image.Dither.NONE))] * binary)]
     return bytes([PNG]) + min(files, key=len)
 
@@ -48,6 +53,8 @@ def from_record(record: Record) -> bytes:
 
 def parse(payload: bytes, width: int, height: int) -> Plane | Record:
     """The content of chunk A: the plane (height, width), or a packed record of it.
+
+    The depth of the plane is that of its own PNG, not that of the picture.
 
     The claimed size is checked before memory for the plane is allocated.
 
@@ -80,7 +87,11 @@ def _from_png(data: bytes, width: int, height: int) -> Plane:
         raise CorruptError(f"{claimed[0]}x{claimed[1]} pixels, not {width}x{height}")
     try:
         with PngImageFile(io.BytesIO(data)) as image:
-            if image.mode not in ("1", "L") or image.size != (width, height):
+            if image.size != (width, height):
+                raise CorruptError("the sizes in its PNG differ")
+            if data[24:26] == DEEP_GREY:
+                return np.array(image).astype(np.uint16)
+            if image.mode not in ("1", "L"):
                 raise CorruptError(f"its PNG is of mode {image.mode}")
             return np.array(image.convert("L"), np.uint8)
     except DAMAGE as error:
@@ -104,7 +115,7 @@ def _from_stream(data: bytes, width: int, height: int) -> Record:
 # -- hidden pixels ----------------------------------------------------------------------------
 
 
-def fill_hidden(pixels: Plane, alpha: Plane | None) -> Plane:
+def fill_hidden(pixels: Pixels, alpha: Plane | None) -> Pixels:
     """Pixels (H, W[, 3]) in which the visible ones continue smoothly where alpha is zero.
 
     Push and pull (Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4). Every coarser level
@@ -115,9 +126,9 @@ def fill_hidden(pixels: Plane, alpha: Plane | None) -> Plane:
         return pixels
     visible = alpha > 0
     if not visible.any():
-        return np.full_like(pixels, HIDDEN)
+        return np.full_like(pixels, round(HIDDEN * peak(pixels)))
     shape = (*alpha.shape, -1)
-    values = np.where(visible[..., None], pixels.reshape(shape), np.uint8(0))
+    values = np.where(visible[..., None], pixels.reshape(shape), pixels.dtype.type(0))
     for c in range(values.shape[2]):  # by channel and band, as floats take four times the memory
         plane = values[..., c : c + 1]
         coarse = _filled(*_halved(plane, visible))
@@ -126,7 +137,7 @@ def fill_hidden(pixels: Plane, alpha: Plane | None) -> Plane:
             smooth = np.rint(_doubled(coarse[start : top + BAND + 1])[2 * (top - start) :])
             rows = plane[2 * top : 2 * (top + BAND), :, 0]
             smooth = smooth[: len(rows), : rows.shape[1], 0]
-            np.copyto(rows, smooth.astype(np.uint8), where=~visible[2 * top :][: len(rows)])
+            np.copyto(rows, smooth.astype(rows.dtype), where=~visible[2 * top :][: len(rows)])
     return values.reshape(pixels.shape)
 
 

@@ -1,13 +1,15 @@
-"""Distortion of decoded pictures: PSNR, SSIM and MS-SSIM on 8-bit RGB, as in the literature."""
+"""Distortion of decoded pictures: PSNR, SSIM and MS-SSIM on 8-bit RGB, as in the literature.
+
+Samples of 16 bits are measured as fractions of 8-bit samples: 65535 counts as 255. So PSNR has the
+peak 65535, and a picture has the same measures in 8 and in 16 bits, but for rounding.
+"""
 
 from functools import reduce
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nic.types import Doubles
-
-Image = NDArray[np.uint8]  # (H, W, 3) or (H, W)
+from nic.types import Doubles, peak
+from nic.types import Pixels as Image
 
 PEAK = 255.0
 WINDOW, SIGMA = 11, 1.5  # Gaussian window of Wang et al. (2004)
@@ -23,12 +25,12 @@ def psnr(reference: Image, decoded: Image) -> float:
 
 
 def squared_error(reference: Image, decoded: Image) -> float:
-    """Sum of squared differences of all samples."""
-    return float(np.sum((reference.astype(np.float64) - decoded) ** 2))
+    """Sum of squared differences of all samples, in units of 8-bit samples."""
+    return float(np.sum((_values(reference) - _values(decoded)) ** 2))
 
 
 def psnr_of(error: float) -> float:
-    """PSNR in dB for a mean squared error of 8-bit samples."""
+    """PSNR in dB for a mean squared error in units of 8-bit samples."""
     return float(10 * np.log10(PEAK**2 / error)) if error else float("inf")
 
 
@@ -61,8 +63,14 @@ def similarities(reference: Image, decoded: Image) -> tuple[float, float]:
     return float(wholes[0].mean()), float(reduce(np.multiply, factors).mean())
 
 
+def _values(image: Image) -> Doubles:
+    """The samples as floats from 0 to 255, for 8 and for 16 bits."""
+    values = image.astype(np.float64)
+    return values if image.dtype == np.uint8 else values * (PEAK / peak(image))
+
+
 def _planes(image: Image) -> Doubles:
-    return np.atleast_3d(image).astype(np.float64).transpose(2, 0, 1)  # (C, H, W)
+    return _values(np.atleast_3d(image)).transpose(2, 0, 1)  # (C, H, W)
 
 
 def _similarity(x: Doubles, y: Doubles) -> Doubles:

@@ -11,7 +11,7 @@ from nic.limits import Limit, Work
 
 log = logging.getLogger("nic")
 
-Samples = NDArray[np.uint8]
+Samples = NDArray[np.uint8 | np.uint16]
 
 MAGIC = b"P7\n"
 END = b"\nENDHDR\n"

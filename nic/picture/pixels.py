@@ -1,4 +1,4 @@
-"""A decoded picture: pixels, alpha and metadata."""
+"""A decoded picture: pixels, alpha and metadata; and the number of bits of its samples."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -6,7 +6,9 @@ from typing import Self
 import numpy as np
 
 from nic.picture.metadata import NOTHING, Metadata
-from nic.types import Pixels
+from nic.types import Pixels, depth_of, peak
+
+STEP = 257  # 65535 / 255: the distance of two 8-bit samples in 16 bits
 
 
 @dataclass(frozen=True)
@@ -14,8 +16,9 @@ class Picture:
     """A picture.
 
     Attributes:
-        pixels: uint8 (H, W, 3), or (H, W) for grey.
-        alpha: uint8 (H, W), 0 transparent to 255 opaque; None if all pixels are opaque.
+        pixels: uint8 or uint16 (H, W, 3), or (H, W) for grey; 0 is black, 255 or 65535 is white.
+        alpha: (H, W) of the type of ``pixels``, from 0 for transparent to 255 or 65535 for opaque;
+            None if all pixels are opaque.
         metadata: ICC profile, EXIF and XMP.
     """
 
@@ -25,22 +28,22 @@ class Picture:
 
     @property
     def samples(self) -> Pixels:
-        """Pixels and alpha in one array: uint8 (H, W) or (H, W, 2..4), alpha last."""
+        """Pixels and alpha in one array: (H, W) or (H, W, 2..4), alpha last."""
         return self.pixels if self.alpha is None else np.dstack([self.pixels, self.alpha])
 
     @classmethod
     def of_samples(cls, samples: Pixels, metadata: Metadata = NOTHING) -> Self:
-        """The picture of samples, uint8 (H, W) or (H, W, C) with C of 1 to 4, alpha last."""
+        """The picture of samples, uint8 or uint16 (H, W) or (H, W, C), C of 1 to 4, alpha last."""
         if samples.ndim == 2:
             return cls(samples, None, metadata)
-        depth = samples.shape[2]
-        alpha = simplified(samples[..., -1]) if depth in (2, 4) else None
-        return cls(samples[..., 0] if depth < 3 else samples[..., :3], alpha, metadata)
+        count = samples.shape[2]
+        alpha = simplified(samples[..., -1]) if count in (2, 4) else None
+        return cls(samples[..., 0] if count < 3 else samples[..., :3], alpha, metadata)
 
 
 def simplified(alpha: Pixels | None) -> Pixels | None:
     """The alpha plane; None if it is opaque everywhere."""
-    return None if alpha is None or alpha.size == 0 or alpha.min() == 255 else alpha
+    return None if alpha is None or alpha.size == 0 or alpha.min() == peak(alpha) else alpha
 
 
 def flattened(picture: Picture) -> Pixels:
@@ -48,5 +51,22 @@ def flattened(picture: Picture) -> Pixels:
     if picture.alpha is None:
         return picture.pixels
     alpha = picture.alpha if picture.pixels.ndim == 2 else picture.alpha[..., None]
-    over = picture.pixels * alpha.astype(np.uint16) + 255 * (255 - alpha.astype(np.uint16))
-    return ((over + 127) // 255).astype(np.uint8)
+    white, kind = peak(picture.pixels), picture.pixels.dtype
+    alpha = alpha.astype(np.uint16 if white == 255 else np.uint32)
+    over = picture.pixels * alpha + white * (white - alpha)
+    return ((over + white // 2) // white).astype(kind)
+
+
+def with_depth(pixels: Pixels, depth: int) -> Pixels:
+    """The pixels, or the alpha plane, with samples of ``depth`` bits, 8 or 16; 8 by rounding."""
+    if depth_of(pixels) == depth:
+        return pixels
+    if depth == 16:
+        return pixels.astype(np.uint16) * np.uint16(STEP)
+    return ((pixels.astype(np.uint32) + STEP // 2) // STEP).astype(np.uint8)
+
+
+def of_depth(picture: Picture, depth: int) -> Picture:
+    """The picture with samples of ``depth`` bits, 8 or 16, in pixels and alpha."""
+    alpha = None if picture.alpha is None else with_depth(picture.alpha, depth)
+    return Picture(with_depth(picture.pixels, depth), alpha, picture.metadata)

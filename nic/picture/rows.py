@@ -20,7 +20,7 @@ from nic.picture.metadata import NOTHING, Keep, Metadata
 from nic.picture.pixels import Picture
 from nic.picture.readers import PNM
 from nic.picture.writers import COLOUR_PGM
-from nic.types import Pixels
+from nic.types import Pixels, peak
 
 T = TypeVar("T")
 MAX_HEADER = 1024  # bytes, comments included
@@ -33,9 +33,9 @@ class Rows:
 
     Attributes:
         width, height: pixels.
-        read: ``read(n)`` gives the next n rows, uint8 (n, W, 3), or (n, W) for grey.
-        alpha: uint8 (H, W), or None if all pixels are opaque. An encoder may change the colour
-            of pixels with alpha 0.
+        read: ``read(n)`` gives the next n rows, uint8 or uint16 (n, W, 3), or (n, W) for grey.
+        alpha: (H, W) of the type of the rows, or None if all pixels are opaque. An encoder may
+            change the colour of pixels with alpha 0.
         metadata: ICC profile, EXIF and XMP.
     """
 
@@ -59,7 +59,7 @@ def of_picture(whole: Picture) -> Rows:
 
 
 def of_array(pixels: Pixels) -> Rows:
-    """The rows of an opaque picture, uint8 (H, W, 3) or (H, W)."""
+    """The rows of an opaque picture, uint8 or uint16 (H, W, 3) or (H, W)."""
     return of_picture(Picture(pixels))
 
 
@@ -155,7 +155,7 @@ def write(
     out.write(b"P%d\n%d %d\n255\n" % (kind, header.width, header.strip[1]))
     for strip in strips:
         noted = noted or writers.note_alpha(strip, name)
-        out.write(np.ascontiguousarray(pixels.flattened(strip)).data)
+        out.write(np.ascontiguousarray(pixels.flattened(pixels.of_depth(strip, 8))).data)
 
 
 def joined(strips: list[Picture]) -> Picture:
@@ -164,6 +164,7 @@ def joined(strips: list[Picture]) -> Picture:
     if all(strip.alpha is None for strip in strips):
         return Picture(pixels, None, strips[0].metadata)
     planes = (
-        np.full(s.pixels.shape[:2], 255, np.uint8) if s.alpha is None else s.alpha for s in strips
+        np.full(s.pixels.shape[:2], peak(pixels), pixels.dtype) if s.alpha is None else s.alpha
+        for s in strips
     )
     return Picture(pixels, np.concatenate(list(planes)), strips[0].metadata)

@@ -29,8 +29,8 @@ def rows_of(
     """The rows of a picture; a file stays open as long as they are read.
 
     Args:
-        source: uint8 array (H, W), or (H, W, C) with C of 1 to 4, alpha last; a ``Picture``; a
-            Pillow image; the path or the bytes of a picture file.
+        source: uint8 or uint16 array (H, W), or (H, W, C) with C of 1 to 4, alpha last; a
+            ``Picture``; a Pillow image; the path or the bytes of a picture file.
         strip_pixels, limit, keep: as for ``nic.picture.rows.open_picture``.
     Raises: UsageError for an array of another type or shape; else as
         ``nic.picture.readers.read``.
@@ -47,12 +47,17 @@ def rows_of(
 
 def _picture(source: Any, keep: Keep) -> Picture:
     if isinstance(source, Picture):
+        if source.alpha is not None and source.alpha.dtype != source.pixels.dtype:
+            kinds = f"{source.pixels.dtype} and {source.alpha.dtype}"
+            raise UsageError(f"pixels and alpha are of different types, {kinds}")
         return source
     if hasattr(source, "getbands"):  # a Pillow image; Pillow need not be loaded to know
         return of_image(source, keep)
     samples = np.asarray(source)
-    if samples.dtype != np.uint8:
-        raise UsageError(f"an array of {samples.dtype} is not a picture; convert it to uint8")
+    if samples.dtype.kind != "u" or samples.dtype.itemsize > 2:
+        raise UsageError(
+            f"an array of {samples.dtype} is not a picture; convert it to uint8 or uint16"
+        )
     if not (samples.ndim == 2 or (samples.ndim == 3 and 1 <= samples.shape[2] <= 4)):
         raise UsageError(f"an array of shape {samples.shape} is not a picture")
-    return Picture.of_samples(samples)
+    return Picture.of_samples(samples.astype(samples.dtype.newbyteorder("="), copy=False))

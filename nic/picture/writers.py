@@ -6,7 +6,7 @@ from dataclasses import replace
 from nic.errors import UsageError
 from nic.picture import metadata, pam
 from nic.picture.formats import FORMATS, WITH_ALPHA
-from nic.picture.pixels import Picture, flattened
+from nic.picture.pixels import Picture, flattened, of_depth
 from nic.types import Pixels
 
 log = logging.getLogger("nic")
@@ -30,6 +30,8 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
     picture = picture if isinstance(picture, Picture) else Picture(picture)
     if name == "pgm" and picture.pixels.ndim == 3:
         raise UsageError(COLOUR_PGM)
+    if name != "npy":
+        picture = of_depth(picture, 8)
     if name not in WITH_ALPHA:
         note_alpha(picture, name)
         picture = replace(picture, pixels=flattened(picture), alpha=None)

@@ -7,7 +7,7 @@ of a gigapixel take 5 GB.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from tempfile import SpooledTemporaryFile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -67,7 +67,7 @@ class KeptPixels:
     def __init__(self, picture: Rows) -> None:
         self.picture = picture
         self._kept = Kept()
-        self._strips: list[tuple[tuple[int, ...], Place]] = []
+        self._strips: list[tuple[tuple[int, ...], np.dtype[Any], Place]] = []
 
     @property
     def first(self) -> Rows:
@@ -76,7 +76,7 @@ class KeptPixels:
         def read(n: int) -> Pixels:
             rows = np.ascontiguousarray(self.picture.read(n))
             if rows.size:
-                self._strips.append((rows.shape, self._kept.add(rows.data.cast("B"))))
+                self._strips.append((rows.shape, rows.dtype, self._kept.add(rows.data.cast("B"))))
             return rows
 
         return replace(self.picture, read=read)
@@ -84,7 +84,7 @@ class KeptPixels:
     @property
     def again(self) -> Rows:
         """The picture from its kept rows; only after ``first`` has been read to the end."""
-        left, at = self._pieces(), np.empty(0, np.uint8)
+        left, at = self._pieces(), self._nothing
 
         def read(n: int) -> Pixels:
             nonlocal at
@@ -99,9 +99,10 @@ class KeptPixels:
 
     @property
     def _nothing(self) -> Pixels:
-        return np.empty((0, *self._strips[0][0][1:]), np.uint8)
+        shape, kind, _ = self._strips[0]
+        return np.empty((0, *shape[1:]), kind)
 
     def _pieces(self) -> Iterator[Pixels]:
-        """Yield the kept rows from top to bottom, in arrays uint8 (n, W[, 3])."""
-        for shape, place in self._strips:
-            yield np.frombuffer(self._kept.get(place), np.uint8).reshape(shape)
+        """Yield the kept rows from top to bottom, in arrays (n, W[, 3])."""
+        for shape, kind, place in self._strips:
+            yield np.frombuffer(self._kept.get(place), kind).reshape(shape)

@@ -6,7 +6,7 @@ from nic.errors import UsageError
 from nic.format.header import MAX_PIXELS, MAX_SIDE, Colour, Header
 from nic.format.records import Record, Stage
 from nic.transform.strips import Strip, Transform, analyse, synthesise
-from nic.types import Pixels
+from nic.types import Pixels, depth_of
 
 
 def encode(
@@ -20,7 +20,7 @@ def encode(
     """Transform a picture of any size from 1x1 up.
 
     Args:
-        pixels: uint8 (H, W, 3), or (H, W) for grey.
+        pixels: uint8 or uint16 (H, W, 3), or (H, W) for grey.
         model: name and id of the model of ``transform``.
         quality, channels: recorded in the header, for the quantizer.
         name: recorded in the header, for the tools that follow.
@@ -64,6 +64,7 @@ def encode_strip(
         colour=Colour.GREY if strip.pixels.ndim == 2 else Colour.RGB,
         model=model[1],
         model_name=model[0],
+        bit_depth=depth_of(strip.pixels),
         channels=channels or latents.shape[2],
         latent_channels=latents.shape[2],
         quality=quality,
@@ -74,8 +75,11 @@ def encode_strip(
 
 
 def decode(record: Record, transform: Transform) -> Pixels:
-    """Inverse of ``encode``: a record of latents -> uint8 (H, W, 3), or (H, W) for grey."""
+    """Inverse of ``encode``: a record of latents -> pixels (H, W, 3), or (H, W) for grey.
+
+    They are uint8 or uint16, by the bit depth of the header.
+    """
     latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
     grey = record.header.colour == Colour.GREY
-    picture = synthesise(latents, transform, grey)
+    picture = synthesise(latents, transform, grey, depth=record.header.bit_depth)
     return picture[: record.header.height, : record.header.width]

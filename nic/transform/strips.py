@@ -19,7 +19,7 @@ import numpy as np
 from nic.errors import CorruptError
 from nic.format.header import Header
 from nic.format.strips import check_order, end, is_last
-from nic.types import STRIDE, Floats, Pixels
+from nic.types import STRIDE, Floats, Pixels, kind_of, peak
 
 TILE = 1920  # pixels a side, without context; for 1920x1080 a network needs 400 MB
 
@@ -65,10 +65,11 @@ def spans(length: int, step: int, reach: int) -> list[Span]:
 
 
 def analyse(pixels: Pixels, transform: Transform, above: int = 0, below: int = 0) -> Floats:
-    """Analysis transform, tile by tile: uint8 (H, W, 3) or (H, W) -> latents (h, w, C).
+    """Analysis transform, tile by tile: pixels (H, W, 3) or (H, W) -> latents (h, w, C).
 
-    Pixels are mirrored to fill sides up to multiples of 8. The first ``above`` and the last
-    ``below`` rows of latents are context: ``pixels`` includes them, and the result does not.
+    Pixels are uint8 or uint16. They are mirrored to fill sides up to multiples of 8. The first
+    ``above`` and the last ``below`` rows of latents are context: ``pixels`` includes them, and the
+    result does not.
     """
     height, width = pixels.shape[:2]
     h, w = -(-height // STRIDE), -(-width // STRIDE)
@@ -84,22 +85,27 @@ def analyse(pixels: Pixels, transform: Transform, above: int = 0, below: int = 0
 
 
 def synthesise(
-    latents: Floats, transform: Transform, grey: bool, above: int = 0, below: int = 0
+    latents: Floats,
+    transform: Transform,
+    grey: bool,
+    above: int = 0,
+    below: int = 0,
+    depth: int = 8,
 ) -> Pixels:
-    """Synthesis transform, tile by tile: latents (h, w, C) -> uint8 (8h', 8w, 3) or (8h', 8w).
+    """Synthesis transform, tile by tile: latents (h, w, C) -> pixels (8h', 8w, 3) or (8h', 8w).
 
-    The first ``above`` and the last ``below`` rows of latents are context; the other h' rows
-    give pixels. ``grey`` chooses the second shape.
+    Pixels are uint8, or uint16 if ``depth`` is 16. The first ``above`` and the last ``below`` rows
+    of latents are context; the other h' rows give pixels. ``grey`` chooses the second shape.
     """
     h, w, _ = latents.shape
     shape = ((h - above - below) * STRIDE, w * STRIDE)
-    out = np.empty(shape if grey else (*shape, 3), np.uint8)
+    out = np.empty(shape if grey else (*shape, 3), kind_of(depth))
     for y, x in _tiles(h - above - below, w, transform.reach[1], above, below):
         part = latents[y.start + above : y.stop + above, x.start : x.stop]
         picture = transform.synthesis(np.ascontiguousarray(part))
         picture = picture[y.crop(STRIDE), x.crop(STRIDE)]
         rows = slice(y.first * STRIDE, y.last * STRIDE)
-        out[rows, x.first * STRIDE : x.last * STRIDE] = _eight_bit(picture, grey)
+        out[rows, x.first * STRIDE : x.last * STRIDE] = _rounded(picture, grey, out)
     return out
 
 
@@ -116,22 +122,23 @@ def _tiles(
 
 
 def as_rgb(pixels: Pixels) -> Pixels:
-    """uint8 (H, W, 3) of a picture; grey (H, W) is repeated in three channels."""
+    """Pixels (H, W, 3) of a picture; grey (H, W) is repeated in three channels."""
     return pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
 
 
 def unit(pixels: Pixels) -> Floats:
-    """uint8 (H, W[, 3]) -> float32 (H', W', 3) in [0, 1], mirrored to multiples of 8."""
+    """Pixels (H, W[, 3]) -> float32 (H', W', 3) in [0, 1], mirrored to multiples of 8."""
     height, width = pixels.shape[:2]
     rgb = as_rgb(pixels)
     margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
     padded = np.pad(rgb, margins, mode="symmetric") if any(map(any, margins)) else rgb
-    return padded.astype(np.float32) / np.float32(255)
+    return padded.astype(np.float32) / np.float32(peak(pixels))
 
 
-def _eight_bit(picture: Floats, grey: bool) -> Pixels:
+def _rounded(picture: Floats, grey: bool, like: Pixels) -> Pixels:
+    """The picture, clipped to [0, 1], as pixels of the type of ``like``."""
     values = picture.mean(axis=2) if grey else picture
-    return np.asarray(np.rint(np.clip(values, 0, 1) * np.float32(255)), np.uint8)
+    return np.asarray(np.rint(np.clip(values, 0, 1) * np.float32(peak(like))), like.dtype)
 
 
 # -- strips -----------------------------------------------------------------------------------
@@ -172,12 +179,16 @@ def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> It
 
 
 def assemble(
-    records: Iterator[tuple[Header, Floats]], transform: Callable[[Header], Transform]
+    records: Iterator[tuple[Header, Floats]],
+    transform: Callable[[Header], Transform],
+    depth: int | None = None,
 ) -> Iterator[tuple[Header, Pixels]]:
     """Synthesis of strips, of one picture after the other: (header, latents) -> (header, pixels).
 
-    A strip waits until all latents below it that the synthesis sees have come, even from several
-    strips. Raises: CorruptError when a strip is missing or out of order.
+    Pixels have ``depth`` bits per sample, 8 or 16; None: those of the header. A strip waits until
+    all latents below it that the synthesis sees have come, even from several strips.
+
+    Raises: CorruptError when a strip is missing or out of order.
     """
     waiting: deque[tuple[Header, Floats]] = deque()
     above: Floats | None = None  # latents above the first strip that waits
@@ -191,7 +202,8 @@ def assemble(
             first, own = waiting.popleft()
             above = own[:0] if above is None else above
             below = np.concatenate([own[:0], *(rows for _, rows in waiting)])[:reach]
-            yield first, _synthesised(first, above, own, below, transform(first))
+            bits = depth or first.bit_depth
+            yield first, _synthesised(first, above, own, below, transform(first), bits)
             above = np.concatenate([above, own])[-reach:]
         if last is None:
             above = None
@@ -205,11 +217,11 @@ def _rows_below(waiting: Sequence[tuple[Header, Floats]]) -> int:
 
 
 def _synthesised(
-    header: Header, above: Floats, latents: Floats, below: Floats, network: Transform
+    header: Header, above: Floats, latents: Floats, below: Floats, network: Transform, depth: int
 ) -> Pixels:
     """Pixels of a strip, given its latents and those above and below it."""
     context = len(above), len(below)
     if any(context):
         latents = np.concatenate([above, latents, below])
-    pixels = synthesise(latents, network, header.colour.name == "GREY", *context)
+    pixels = synthesise(latents, network, header.colour.name == "GREY", *context, depth)
     return pixels[: header.height, : header.width]

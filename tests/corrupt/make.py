@@ -109,7 +109,7 @@ STREAMS = {
     "header_height_negative": MAGIC + SYMBOLS + head(height=-8) + chunk(b"D", DATA) + END,
     "header_channels_too_many": MAGIC + SYMBOLS + head(channels=3) + chunk(b"D", DATA) + END,
     "header_codebook_too_large": MAGIC + SYMBOLS + head(codebook=[-99, 99]) + chunk(b"D", DATA),
-    "header_bit_depth_16": MAGIC + SYMBOLS + head(bit_depth=16) + chunk(b"D", DATA) + END,
+    "header_bit_depth_12": MAGIC + SYMBOLS + head(bit_depth=12) + chunk(b"D", DATA) + END,
     "header_colour_unknown": MAGIC + SYMBOLS + head(colour="cmyk") + chunk(b"D", DATA) + END,
     "data_missing": MAGIC + SYMBOLS + head() + END,
     "data_twice": MAGIC + SYMBOLS + head() + 2 * chunk(b"D", DATA) + END,

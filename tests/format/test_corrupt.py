@@ -34,7 +34,7 @@ FAULTS = {  # name -> exit code, message
     "header_height_negative": (3, "impossible height"),
     "header_channels_too_many": (3, "impossible number of channels"),
     "header_codebook_too_large": (3, "impossible codebook"),
-    "header_bit_depth_16": (3, "impossible bit depth"),
+    "header_bit_depth_12": (3, "impossible bit depth"),
     "header_colour_unknown": (3, "header is not valid"),
     "data_missing": (3, "without data"),
     "data_twice": (5, "critical chunk 'D'"),

@@ -48,6 +48,7 @@ class Packed:
     data: bytes
     class_map: bytes | None
     grey: bool = False
+    depth: int = 8
     alpha: bytes | None = None
     excess: bytes = b""
     extra: dict[str, bytes] = field(default_factory=dict)
@@ -124,8 +125,9 @@ def _with_header(head: bytes, data: bytes, class_map: bytes | None) -> Packed:
     model = head[at + 4 : at + 8].hex()
     index = _index_in_bits(head[at + 8 :], channels)
     demand(sum(size for _, size in index) == len(data), "sizes")
-    grey = head[0] % 64 == 1
-    return Packed(width, height, (low, high), model, index, data, class_map, grey)
+    demand(head[0] % 32 < 2, "colour")
+    grey, depth = head[0] % 32 == 1, 16 if head[0] & 32 else 8
+    return Packed(width, height, (low, high), model, index, data, class_map, grey, depth)
 
 
 def _index_in_bits(data: bytes, channels: int) -> list[tuple[int, int]]:
@@ -172,9 +174,11 @@ def alpha(record: Packed) -> np.ndarray | Packed | None:
         demand(inner.grey and inner.alpha is None, "no grey picture")
         return inner
     image = Image.open(io.BytesIO(record.alpha[1:]))
-    demand(image.format == "PNG" and image.mode in ("1", "L"), "PNG of alpha")
+    demand(image.format == "PNG" and image.mode in ("1", "L", "I;16"), "PNG of alpha")
     demand(image.size == (record.width, record.height), "size of alpha")
-    return np.array(image.convert("L"))
+    if image.mode == "I;16":
+        return np.array(image) if record.depth == 16 else np.rint(np.array(image) / 257)
+    return np.array(image.convert("L")) * (257 if record.depth == 16 else 1)
 
 
 # -- channels -----------------------------------------------------------------------------------
