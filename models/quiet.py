@@ -1,5 +1,6 @@
 """Silencing libraries that print by themselves, in a process that may have threads."""
 
+import logging
 import os
 import threading
 import warnings
@@ -59,7 +60,17 @@ def _ignored() -> Iterator[None]:
         yield
 
 
-_STDERR, _WARNINGS = _Shared(_closed), _Shared(_ignored)
+@contextmanager
+def _silent() -> Iterator[None]:
+    logger = logging.getLogger("tifffile")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
+_STDERR, _WARNINGS, _TIFFFILE = _Shared(_closed), _Shared(_ignored), _Shared(_silent)
 
 
 def native_stderr_closed() -> AbstractContextManager[None]:
@@ -74,3 +85,8 @@ def native_stderr_closed() -> AbstractContextManager[None]:
 def pillow_warnings_ignored() -> AbstractContextManager[None]:
     """A context without Pillow's warnings about damage and size: our errors report both."""
     return _WARNINGS
+
+
+def tifffile_quiet() -> AbstractContextManager[None]:
+    """A context without the warnings that tifffile logs about damage."""
+    return _TIFFFILE

@@ -31,7 +31,8 @@ from nic.settings import Settings
 
 MODES = {Colour.GREY: "L", Colour.RGB: "RGB"}
 WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
-INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp"}  # our names and Pillow's
+# Our names and Pillow's, and a name for declared colour, of which Pillow knows only a part.
+INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp", "colour": "colour"}
 
 
 class NicImageFile(ImageFile.ImageFile):

@@ -10,7 +10,7 @@ from nic.errors import UsageError
 FORMATS: dict[str, dict[str, Any]] = {
     "png": {"compress_level": 1},
     "tiff": {"compression": "tiff_lzw"},
-    "jpeg": {"quality": 95},
+    "jpeg": {"quality": 95, "subsampling": 0},  # 4:4:4
     "webp": {"lossless": True},
     "bmp": {},
     "ppm": {},

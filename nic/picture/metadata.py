@@ -1,9 +1,11 @@
-"""Metadata of pictures: ICC profile, EXIF and XMP.
+"""Metadata of pictures: ICC profile, EXIF, XMP and declared colour.
 
-In a record each is an ancillary chunk, compressed with zlib. Pixels are stored upright. So the
-orientation in EXIF and XMP is set to 1, "upright", and no viewer turns the picture again.
+In a record each is an ancillary chunk; all but colour are compressed with zlib. Pixels are stored
+upright. So the orientation in EXIF and XMP is set to 1, "upright", and no viewer turns the picture
+again.
 """
 
+import io
 import logging
 import re
 import struct
@@ -14,18 +16,16 @@ from typing import Any, Literal, Self
 
 from nic.errors import CorruptError
 from nic.format.chunks import ANCILLARY, Chunk
+from nic.picture.colour import declared
 
 log = logging.getLogger("nic")
 
 Keep = Literal["all", "icc", "none"]
 KEEP: tuple[Keep, ...] = ("all", "icc", "none")
 NAMES = {kind.letter: kind.name for kind in ANCILLARY}
+PLAIN = "colour"  # the kind that is not compressed
 MAX_SIZE = 1 << 24  # bytes of each kind, decompressed
 EXIF_PREFIX = b"Exif\0\0"  # stands before EXIF in JPEG; not stored
-# HOLDS: the kinds that a format can hold. MOST: the bytes that fit into one marker of JPEG.
-HOLDS = {"png": ("icc", "exif", "xmp"), "tiff": ("icc", "exif", "xmp"),
-         "jpeg": ("icc", "exif", "xmp"), "webp": ("icc", "exif", "xmp")}  # fmt: skip
-MOST = {("jpeg", "exif"): 65533 - len(EXIF_PREFIX), ("jpeg", "xmp"): 65504}
 XMP_TAG = 700  # in TIFF
 # The tags of a TIFF file that describe the picture: descriptions, camera, resolution, dates,
 # authors, ratings, and the directories EXIF and GPS. Other tags say how the pixels are stored.
@@ -43,11 +43,15 @@ SHORT, LONG = 3, 4  # EXIF's types of 16-bit and 32-bit numbers
 
 @dataclass(frozen=True)
 class Metadata:
-    """The bytes of each kind, b"" for none; EXIF is a TIFF structure without JPEG's prefix."""
+    """The bytes of each kind, b"" for none; EXIF is a TIFF structure without JPEG's prefix.
+
+    ``colour`` is the payload of chunk c, see ``nic.picture.colour.declared``.
+    """
 
     icc: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
+    colour: bytes = b""
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
@@ -58,7 +62,7 @@ class Metadata:
         return [kind.name for kind in fields(self) if getattr(self, kind.name)]
 
     def only(self, keep: Keep) -> Self:
-        """The metadata reduced to the kinds that ``keep`` names."""
+        """The metadata reduced to the kinds that ``keep`` names; colour counts as ICC."""
         return {"all": self, "icc": replace(self, exif=b"", xmp=b""), "none": type(self)()}[keep]
 
 
@@ -71,7 +75,7 @@ NOTHING = Metadata()
 def to_chunks(metadata: Metadata) -> tuple[Chunk, ...]:
     """The metadata as ancillary chunks of a record."""
     return tuple(
-        Chunk(letter, zlib.compress(content, 9))
+        Chunk(letter, content if kind == PLAIN else zlib.compress(content, 9))
         for letter, kind in NAMES.items()
         if (content := getattr(metadata, kind))
     )
@@ -86,7 +90,9 @@ def from_chunks(chunks: tuple[Chunk, ...]) -> Metadata:
             continue
         if kind in found:
             raise CorruptError(f"damaged: chunk {letter.decode()} comes twice")
-        found[kind] = _decompressed(payload, kind)
+        if kind == PLAIN:
+            declared.parse(payload)
+        found[kind] = payload if kind == PLAIN else _decompressed(payload, kind)
     return Metadata(**found)
 
 
@@ -106,7 +112,7 @@ def _decompressed(payload: bytes, kind: str) -> bytes:
 # -- picture files ----------------------------------------------------------------------------
 
 
-def of_file(image: Any) -> tuple[Metadata, int]:
+def of_file(image: Any, colour: bytes = b"") -> tuple[Metadata, int]:
     """The metadata of a picture that Pillow has loaded, and the orientation of its pixels.
 
     The orientation is 1 to 8 as in EXIF, or 0 if none is given. EXIF comes before XMP. In the
@@ -114,12 +120,21 @@ def of_file(image: Any) -> tuple[Metadata, int]:
     turns the pixels itself.
     """
     facts, tiff = image.info, image.format == "TIFF"
-    exif = _of_tags(image) if tiff else _bytes(facts.get("exif")).removeprefix(EXIF_PREFIX)
+    exif = _of_tags(image.getexif()) if tiff else _bytes(facts.get("exif"))
     xmp = _bytes(facts.get("xmp"))
-    exif, turn = upright_exif(exif)
-    if (says := XMP_ORIENTATION.search(xmp)) and not turn and not tiff:
+    found, turn = of_parts(_bytes(facts.get("icc_profile")), exif, xmp, colour)
+    return found, 0 if tiff else turn
+
+
+def of_parts(icc: bytes, exif: bytes, xmp: bytes, colour: bytes = b"") -> tuple[Metadata, int]:
+    """Metadata as a picture file has it, made upright, and the orientation that it had or 0.
+
+    EXIF comes before XMP. What is too large is left out, with a note.
+    """
+    exif, turn = upright_exif(exif.removeprefix(EXIF_PREFIX))
+    if not turn and (says := XMP_ORIENTATION.search(xmp)):
         turn = int(says[2])
-    found = {"icc": _bytes(facts.get("icc_profile")), "exif": exif, "xmp": upright_xmp(xmp)}
+    found = {"icc": icc, "exif": exif, "xmp": upright_xmp(xmp), "colour": colour}
     for kind, content in found.items():
         if len(content) > MAX_SIZE:
             log.warning("note: %s of %d bytes is not kept", kind.upper(), len(content))
@@ -127,18 +142,34 @@ def of_file(image: Any) -> tuple[Metadata, int]:
     return Metadata(**kept), turn
 
 
-def settings(metadata: Metadata, name: str) -> dict[str, Any]:
-    """The settings of Pillow's writer of format ``name`` that write the metadata.
+def of_tiff(data: bytes, offset: int, big: bool, icc: bytes, xmp: bytes) -> Metadata:
+    """The metadata of a TIFF file (a BigTIFF if ``big``) whose directory is at ``offset``.
 
-    Metadata that the format cannot hold is left out, with a note.
+    The orientation is left to the reader: in TIFF it is a tag of the picture, not of EXIF.
+    """
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif.bigtiff, exif.endian = big, "<" if data.startswith(b"II") else ">"
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            exif.load_from_fp(io.BytesIO(data), offset)
+            tags = _of_tags(exif)
+    except DAMAGE:
+        log.warning("note: the EXIF data is damaged and is not kept")
+        tags = b""
+    return of_parts(icc, tags, xmp)[0]
+
+
+def settings(metadata: Metadata, name: str) -> dict[str, Any]:
+    """The settings of Pillow's writer of format ``name`` that write ICC profile, EXIF and XMP.
+
+    Args: metadata: what the format can hold, see ``nic.picture.colour.written``.
     """
     told: dict[str, Any] = {}
     for kind in metadata.kinds:
-        content = getattr(metadata, kind)
-        if kind not in HOLDS.get(name, ()) or len(content) > MOST.get((name, kind), MAX_SIZE):
-            log.info("note: %s of %d bytes cannot be held by %s", kind.upper(), len(content), name)
-        else:
-            told |= _setting(kind, content, name)
+        if kind != "colour":
+            told |= _setting(kind, getattr(metadata, kind), name)
     return told
 
 
@@ -178,9 +209,9 @@ def tiff_settings(told: dict[str, Any]) -> dict[str, Any]:
     return {**told, "exif": tags.tobytes()}
 
 
-def _of_tags(image: Any) -> bytes:
+def _of_tags(exif: Any) -> bytes:
     """EXIF made of the descriptive tags of a TIFF file; b"" if there are none."""
-    tags = _descriptive(image.getexif())
+    tags = _descriptive(exif)
     content = bytes(tags.tobytes()).removeprefix(EXIF_PREFIX)
     return content if len(content) > EMPTY_EXIF else b""
 

@@ -8,6 +8,7 @@ import io
 import logging
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,6 +21,10 @@ from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import ANY, Limit, Work
 from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import metadata, pam, png
+from nic.picture.colour import declared
+from nic.picture.colour import png as png_colour
+from nic.picture.files import tiff
+from nic.picture.files.decoded import Decoded
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
 from nic.picture.pixels import Picture, simplified
@@ -31,7 +36,7 @@ TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Imag
 
 # The errors that Pillow's readers raise for damaged files.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
-          AssertionError, AttributeError, struct.error)  # fmt: skip
+          AssertionError, AttributeError, RuntimeError, struct.error, zlib.error)  # fmt: skip
 # Header of PGM and PPM: kind, width, height and maximum, separated by white space and comments.
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
 PNM = re.compile(rb"P([2356])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
@@ -59,6 +64,11 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
     if data.startswith(pam.MAGIC):
         return Picture.of_samples(pam.read(data, limit))
     with pillow_warnings_ignored():
+        if data.startswith(tiff.MAGIC):
+            with _damage():
+                found = tiff.read(data, limit)
+            if found is not None:
+                return _of_decoded(found, keep)
         image = opened(data)
         width, height = image.size
         limit.check(width, height, Work.PICTURE)
@@ -82,9 +92,15 @@ def of_image(image: Any, keep: Keep = "all") -> Picture:
 
 def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
     """The picture of an image that Pillow has loaded; ``data`` is its file, or empty."""
+    has_icc = bool(image.info.get("icc_profile"))
+    if image.format == "PNG" and data:
+        colour = png_colour.declared(data, has_icc)
+    else:  # "colour" is what nic.pillow puts there
+        parts = declared.simplified(declared.of_pillow(image.info), has_icc)
+        colour = image.info.get("colour", b"") or declared.build(parts)
     with _damage():
         several = image.format != "MPO" and getattr(image, "is_animated", False)
-        found, turn = metadata.of_file(image)
+        found, turn = metadata.of_file(image, colour)
         pixels, alpha = _planes(image, data)
     if several:
         log.warning("note: only the first of several frames is coded")
@@ -94,6 +110,13 @@ def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
     alpha = simplified(alpha)
     turned = None if alpha is None else _turned(alpha, turn)
     return Picture(_turned(pixels, turn), turned, found.only(keep))
+
+
+def _of_decoded(found: Decoded, keep: Keep) -> Picture:
+    """The picture that a reader of one format gave."""
+    alpha = simplified(found.alpha)
+    turned = None if alpha is None else _turned(alpha, found.turn)
+    return Picture(_turned(found.pixels, found.turn), turned, found.metadata.only(keep))
 
 
 @contextmanager

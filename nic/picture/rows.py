@@ -16,6 +16,7 @@ from nic.format.header import Header
 from nic.limits import ANY, Limit, Work
 from nic.picture import pixels, readers, writers
 from nic.picture.alpha import fill_hidden
+from nic.picture.colour.written import fitting
 from nic.picture.metadata import NOTHING, Keep, Metadata
 from nic.picture.pixels import Picture
 from nic.picture.readers import PNM
@@ -152,6 +153,7 @@ def write(
     if name == "pgm" and first.pixels.ndim == 3:
         raise UsageError(COLOUR_PGM)
     kind, noted = 5 if first.pixels.ndim == 2 else 6, False
+    fitting(first.metadata, name, kind == 5)
     out.write(b"P%d\n%d %d\n255\n" % (kind, header.width, header.strip[1]))
     for strip in strips:
         noted = noted or writers.note_alpha(strip, name)

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from nic.errors import UsageError
 from nic.picture import metadata, pam
+from nic.picture.colour import declared, png
+from nic.picture.colour.written import fitting
 from nic.picture.formats import FORMATS, WITH_ALPHA
 from nic.picture.pixels import Picture, flattened, of_depth
 from nic.types import Pixels
@@ -36,14 +38,16 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
         note_alpha(picture, name)
         picture = replace(picture, pixels=flattened(picture), alpha=None)
     samples = picture.samples
-    settings = metadata.settings(picture.metadata, name)
+    found = fitting(picture.metadata, name, picture.pixels.ndim == 2)
+    settings = metadata.settings(found, name)
     if name in ("pam", "npy"):
         return pam.write(samples) if name == "pam" else npy(samples)
     if name == "tiff":
         settings = metadata.tiff_settings(settings)
     settings = FORMATS[name] | settings
     extension = EXTENSIONS.get(name, f".{name}")
-    return bytes(iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings))
+    data = bytes(iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings))
+    return png.with_colour(data, declared.parse(found.colour)) if found.colour else data
 
 
 def note_alpha(picture: Picture, name: str) -> bool:

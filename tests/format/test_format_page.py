@@ -25,6 +25,7 @@ from nic.format.index import Channel, Mode
 from nic.format.records import Stage
 from nic.models import zoo
 from nic.models.training.fitting import fit
+from nic.picture.colour import declared
 from nic.picture.metadata import Metadata
 from nic.picture.pixels import Picture
 
@@ -348,13 +349,16 @@ def test_header_of_a_table_never_starts_like_the_other_kinds_of_mode_7():
 
 def test_the_page_says_enough_of_alpha_and_metadata(codec, photographs):
     pixels, plane = (photographs[name][:40, :56] for name in ("coffee", "chelsea"))
-    found = Metadata(b"profile" * 9, b"II*\0\10\0\0\0\0\0\0\0\0\0", b"<x:xmpmeta/>")
+    parts = {"cICP": b"\t\x10\0\1", "cLLI": bytes(range(8))}
+    found = Metadata(
+        b"profile" * 9, b"II*\0\10\0\0\0\0\0\0\0\0\0", b"<x:xmpmeta/>", declared.build(parts)
+    )
     for alpha, quality in ((plane[..., 0], None), (plane[..., 0], 50), (plane[..., 0] // 128 * 255,
                                                                        None)):  # fmt: skip
         source = Picture(pixels, alpha, found)
         packed = to_bytes(codec.forward(codec.encode(source, alpha_quality=quality), Stage.PACKED))
         read = page.read_packed(packed)
-        assert read.extra == {"i": found.icc, "x": found.exif, "m": found.xmp}
+        assert read.extra == {"i": found.icc, "x": found.exif, "m": found.xmp, "c": parts}
         if quality is None:
             assert np.array_equal(page.alpha(read), alpha)
             continue

@@ -91,11 +91,10 @@ def test_one_bit_becomes_grey():
     assert np.array_equal(read(saved(image)), np.array(image, np.uint8) * 255)
 
 
-@pytest.mark.parametrize("name", ["PNG", "TIFF"])
-def test_16_bit_grey_is_rounded_to_8_with_a_note(caplog, name):
+def test_16_bit_grey_is_rounded_to_8_with_a_note(caplog):
     deep = np.array([[0, 128, 129, 257], [32767, 32896, 65406, 65535]], np.uint16)
     with caplog.at_level(logging.WARNING, "nic"):
-        pixels = read(saved(Image.fromarray(deep), name))
+        pixels = read(saved(Image.fromarray(deep), "PNG"))
     assert np.array_equal(pixels, np.floor(deep / 257 + 0.5).astype(np.uint8))
     assert [r.message for r in caplog.records] == ["note: 16 bits per sample are coded as 8"]
 

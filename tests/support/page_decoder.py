@@ -51,7 +51,7 @@ class Packed:
     depth: int = 8
     alpha: bytes | None = None
     excess: bytes = b""
-    extra: dict[str, bytes] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -74,8 +74,26 @@ def read_packed(data: bytes) -> Packed:
     demand(at + 1 == len(data), "more than a record")
     record = _with_header(chunks["H"], chunks["D"], chunks.get("M"))
     extra = {kind: zlib.decompress(chunks[kind]) for kind in "ixm" if kind in chunks}
+    if "c" in chunks:
+        extra["c"] = _colour(chunks["c"])
     excess = chunks.get("X", b"")
     return replace(record, alpha=chunks.get("A"), excess=excess, extra=extra)
+
+
+def _colour(payload: bytes) -> dict[str, bytes]:
+    """The parts of chunk c by name."""
+    kinds = {1: ("cICP", 4), 2: ("gAMA", 4), 3: ("cHRM", 32), 4: ("sRGB", 1), 5: ("mDCV", 24),
+             6: ("cLLI", 8)}  # fmt: skip
+    parts, at = {}, 0
+    while at < len(payload):
+        kind, length = payload[at : at + 2]
+        demand(at + 2 + length <= len(payload), "a part that is cut")
+        if kind in kinds:
+            name, size = kinds[kind]
+            demand(length == size and name not in parts, "a part of another length, or twice")
+            parts[name] = payload[at + 2 : at + 2 + length]
+        at += 2 + length
+    return parts
 
 
 def with_excess(record: Packed, planes: list[list[int]]) -> list[list[int]]:

@@ -13,9 +13,13 @@ from nic.picture.metadata import KEEP
 F = TypeVar("F", bound=Callable[..., Any])
 
 DECODED = "Decode only these channels, such as 0-15 or 0-7,12; all others are zero."
-STORED = "Metadata to store: all (ICC profile, EXIF and XMP), icc (only the ICC profile) or none."
+STORED = (
+    "Metadata to store: all (ICC profile or declared colour, EXIF and XMP), icc (only the profile "
+    "or declared colour) or none."
+)
 WRITTEN = (
-    "Metadata to write, if the picture format can hold it: all, icc (only the ICC profile) or none."
+    "Metadata to write, if the picture format can hold it: all, icc (only the ICC profile or "
+    "declared colour) or none."
 )
 
 

@@ -1,0 +1,1 @@
+"""Readers of single formats that Pillow does not read, or reads with losses."""

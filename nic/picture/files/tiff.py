@@ -1,0 +1,179 @@
+"""TIFF files, read by tifffile: strips, tiles and planes of up to 16 bits per sample.
+
+tifffile gives the samples as they are stored, and this module gives them their meaning. Some files
+need the package imagecodecs. Without it, Pillow reads those that it reads right, and for others the
+error names the extra to install.
+"""
+
+import io
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError, UsageError
+from nic.limits import Limit, Work
+from nic.models.quiet import native_stderr_closed, tifffile_quiet
+from nic.picture import metadata
+from nic.picture.files import extra
+from nic.picture.files.cmyk import to_rgb
+from nic.picture.files.decoded import Decoded, full_range, unmultiplied
+from nic.types import peak
+
+log = logging.getLogger("nic")
+
+MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two: BigTIFF
+# Values of the tag PhotometricInterpretation, and the samples of colour in a pixel of each.
+WHITE_IS_ZERO, GREY, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
+COLOURS = {WHITE_IS_ZERO: 1, GREY: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}
+REFUSED = {4: "a transparency mask", 8: "in CIELAB", 9: "in CIELAB", 10: "in CIELAB",
+           32803: "a camera's raw data", 34892: "a camera's raw data"}  # fmt: skip
+KINDS = {2: "signed integer", 3: "floating-point", 5: "complex", 6: "complex"}  # SampleFormat
+UNSPECIFIED, PREMULTIPLIED = 0, 1  # values of the tag ExtraSamples
+MAX_SAMPLES = 64  # per pixel; a file with more is no picture
+REDUCED = 1  # flag in the tag NewSubfileType: a thumbnail
+ORIENTATION, COLOUR_MAP, INK_SET, XMP, ICC = 274, 320, 332, 700, 34675  # tags
+CMYK = 1  # value of INK_SET
+JPEG = (6, 7, 33007)  # compressions whose decoder turns YCbCr into RGB
+PLAIN = (1, 8, 32773, 32946, 34925)  # none, deflate, PackBits, LZMA: tifffile needs no other
+
+
+def read(data: bytes, limit: Limit) -> Decoded | None:
+    """The first picture of a TIFF file; None for a layout that Pillow must read.
+
+    Raises: UsageError when its samples cannot be coded, CorruptError for damage, NicError when it
+        is larger than ``limit``. tifffile raises other errors for damage too.
+    """
+    import tifffile
+
+    with tifffile_quiet(), tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = _first(file)
+        colours = _check(page)
+        limit.check(page.imagewidth, page.imagelength, Work.PICTURE)
+        _note_lost(page, colours)
+        if _left_to_pillow(page):
+            return None
+        _check_places(page, len(data))
+        planes = _stored(page)
+        samples = np.moveaxis(planes[:, 0], 0, -2).reshape(*planes.shape[2:4], -1)
+        tags = page.tags
+        found = metadata.of_tiff(
+            data, page.offset, file.is_bigtiff, _bytes(tags, ICC), _bytes(tags, XMP)
+        )
+        return _with_meaning(page, samples, colours, found)
+
+
+def _first(file: Any) -> Any:
+    """The first page that is no thumbnail, or else the first. Raises CorruptError for none."""
+    pages = list(file.pages)
+    if not pages or not (pages[0].imagewidth and pages[0].imagelength):
+        raise CorruptError("the picture is damaged: its TIFF file has no pixels")
+    whole = [page for page in pages if not page.subfiletype & REDUCED] or pages
+    if len(whole) > 1:
+        log.warning("note: only the first of several frames is coded")
+    return whole[0]
+
+
+def _check(page: Any) -> int:
+    """How many samples of a pixel are colour. Raises UsageError for what cannot be coded."""
+    if page.photometric in REFUSED:
+        raise UsageError(f"the picture is {REFUSED[page.photometric]}; convert it to RGB first")
+    kind = KINDS.get(page.sampleformat)
+    if kind or not 0 < page.bitspersample <= 16:
+        what = f"{kind} samples" if kind else f"samples of {page.bitspersample} bits"
+        raise UsageError(f"the picture has {what}; convert it to 8 or 16 bits first")
+    colours = COLOURS.get(page.photometric, MAX_SAMPLES + 1)
+    inks = page.photometric == SEPARATED and page.tags.valueof(INK_SET, CMYK) != CMYK
+    if inks or page.imagedepth != 1 or not colours <= page.samplesperpixel <= MAX_SAMPLES:
+        raise UsageError(
+            f"the TIFF has {page.samplesperpixel} samples a pixel of photometry "
+            f"{int(page.photometric)}; convert it to RGB first"
+        )
+    return colours
+
+
+def _note_lost(page: Any, colours: int) -> None:
+    """Log a note if samples beside colour are dropped: all but the first that is called alpha."""
+    lost = page.samplesperpixel - colours - _has_alpha(page, colours)
+    if lost:
+        log.warning("note: %d samples of each pixel that are neither colour nor alpha are not kept"
+                    if lost > 1 else "note: %d sample of each pixel that is neither colour nor "
+                    "alpha is not kept", lost)  # fmt: skip
+
+
+def _has_alpha(page: Any, colours: int) -> bool:
+    kinds = page.extrasamples or (UNSPECIFIED,)
+    return page.samplesperpixel > colours and int(kinds[0]) != UNSPECIFIED
+
+
+def _left_to_pillow(page: Any) -> bool:
+    """Whether Pillow must read a page, as tifffile lacks a codec and Pillow reads it right.
+
+    Raises: UsageError, which names the extra, when neither reads it.
+    """
+    from tifffile import COMPRESSION
+
+    bits, compression = page.bitspersample, page.compression
+    if page.photometric == YCBCR and compression not in JPEG:
+        return True
+    if extra.has("imagecodecs") or (compression in PLAIN and bits in (1, 8, 16)):
+        return False
+    if bits <= 8 or (bits == 16 and page.photometric == GREY and page.samplesperpixel == 1):
+        return True
+    name = f"samples of {bits} bits and compression {COMPRESSION(compression).name}"
+    raise UsageError(f"the TIFF has {name}; to read them: {extra.ADVICE}")
+
+
+def _check_places(page: Any, size: int) -> None:
+    """Raises CorruptError when strips or tiles lie outside a file of ``size`` bytes."""
+    places = list(zip(page.dataoffsets, page.databytecounts, strict=False))
+    across = -(-page.imagewidth // page.tilewidth) if page.is_tiled else 1
+    down = -(-page.imagelength // (page.tilelength if page.is_tiled else page.rowsperstrip))
+    planes = 1 if page.planarconfig == 1 else page.samplesperpixel
+    inside = all(start > 0 and count > 0 and start + count <= size for start, count in places)
+    if not inside or len(places) < across * down * planes:
+        raise CorruptError("the picture is damaged: a part of its pixels is not in the file")
+
+
+def _stored(page: Any) -> NDArray[Any]:
+    """The samples as they are stored: (planes, depth, H, W, samples). Raises CorruptError."""
+    from lzma import LZMAError
+
+    try:
+        with native_stderr_closed():
+            return np.asarray(page.asarray(squeeze=False, maxworkers=1))
+    except LZMAError as error:  # which is no child of the usual errors
+        raise CorruptError(f"the picture is damaged: {error}") from error
+
+
+def _with_meaning(
+    page: Any, samples: NDArray[Any], colours: int, found: metadata.Metadata
+) -> Decoded:
+    """The picture of the stored samples (H, W, samples per pixel)."""
+    bits, photometry = page.bitspersample, page.photometric
+    alpha = full_range(samples[..., colours], bits) if _has_alpha(page, colours) else None
+    turn = int(page.tags.valueof(ORIENTATION, 1))
+    if photometry == PALETTE:
+        return Decoded(_looked_up(page, samples[..., 0]), alpha, found, turn)
+    pixels = full_range(samples[..., 0] if colours == 1 else samples[..., :colours], bits)
+    if photometry == WHITE_IS_ZERO:
+        pixels = np.subtract(peak(pixels), pixels, dtype=pixels.dtype)
+    if alpha is not None and int(page.extrasamples[0]) == PREMULTIPLIED:
+        pixels = unmultiplied(pixels, alpha)
+    if photometry == SEPARATED:
+        pixels, found = to_rgb(pixels, found)
+    return Decoded(pixels, alpha, found, turn)
+
+
+def _looked_up(page: Any, indices: NDArray[Any]) -> NDArray[np.uint8]:
+    """The colours of palette indices (H, W): uint8 (H, W, 3)."""
+    table = np.array(page.tags.valueof(COLOUR_MAP), np.uint16).reshape(3, -1).T
+    if table.max(initial=0) > 255:  # else it was written as bytes, against the standard
+        table //= 256
+    return np.asarray(table[indices], np.uint8)
+
+
+def _bytes(tags: Any, code: int) -> bytes:
+    value = tags.valueof(code, b"")
+    return value.encode() if isinstance(value, str) else bytes(value)
