@@ -1,5 +1,6 @@
 """What many tests start from: the installed model, photographs, and files of every stage."""
 
+import os
 import signal
 from pathlib import Path
 
@@ -19,6 +20,16 @@ PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
 # A shell starts what it runs in the background with SIGINT ignored, which every process that a
 # test starts would inherit: tests of interrupts would wait for nothing.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def jax_programs(tmp_path_factory):
+    """A folder where JAX keeps compiled programs; tests that train spend most time on compiling."""
+    os.environ |= {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("jax")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 
 @pytest.fixture(scope="session")
