@@ -78,7 +78,8 @@ def _outputs(function: F) -> F:
 
 # fmt: off
 @command("speed", epilog="See also: nic-bench(1), nic(1).")
-@click.argument("pictures", nargs=-1, type=click.Path(path_type=Path), metavar="[PICTURE]...")
+@click.argument("pictures", nargs=-1, type=click.Path(readable=False, path_type=Path),
+                metavar="[PICTURE]...")
 @click.option("--size", "sizes", multiple=True, callback=_size, metavar="WxH",
               help="Size of the pictures; may be repeated. Default: 512x512 and 1920x1080.")
 @_models

@@ -24,6 +24,7 @@ from nic.settings import Encoding, Settings
 @options.max_pixels
 @options.threads
 @options.inputs
+@options.suffix
 @options.workers
 @options.aim
 @options.refine
@@ -41,6 +42,7 @@ def main(
     filelist: str | None,
     null: bool,
     skip_existing: bool,
+    suffix: str | None,
     jobs: int,
     scheduler: str | None,
     target_bpp: float | None,
@@ -56,14 +58,16 @@ def main(
     """Compress pictures into .nic files beside them.
 
     Without FILE, or with -, the program reads one picture from stdin and writes to stdout.
-    Input files are kept unless --rm is given. A picture that fails does not stop the others.
-    The exit code is that of the worst failure.
+    Input files are kept unless --rm is given. A .nic file gets the mode and the modification
+    time of its picture. A picture that fails does not stop the others. The exit code is that of
+    the worst failure.
 
     \b
     Examples:
       nic compress photos/*.jpg
       nic compress -q 80 --output-dir small a.png b.png
       nic compress -r -j 0 --skip-existing --output-dir small photos
+      nic compress --suffix .nic a.jpg a.png
       nic compress --target-size 30k a.png
       nic compress --refine 200 a.png
       nic compress < a.png | ssh host 'cat > a.nic'
@@ -86,6 +90,15 @@ def main(
     )
     how = Compress(Settings(**network), encoding, force, keep)
     inputs = Inputs(
-        files, PICTURES, "nic", output, output_dir, recursive, filelist, null, skip_existing
+        files,
+        PICTURES,
+        "nic",
+        output,
+        output_dir,
+        recursive,
+        filelist,
+        null,
+        skip_existing,
+        suffix,
     )
     Batch(inputs, compress, how, jobs, scheduler).run()

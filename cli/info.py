@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from nic.cli.common import options
-from nic.cli.common.command import command, name_of
-from nic.cli.common.files import for_each_record
-from nic.format.records import Record
+from nic.cli.common.command import attempt, command, gravity, name_of
+from nic.cli.common.files import reading
+from nic.format.records import Record, read_records
 
 
 @command("info", epilog="See also: nic-test(1), nic-models(1), nic(5), nic(1).")
@@ -19,7 +19,8 @@ def main(files: tuple[str, ...], as_json: bool) -> None:
     """Describe records of any stage: dimensions, model, quality, channels.
 
     For coded and packed records, the mode and the bytes of each channel are listed. No
-    network is loaded, and the model need not be installed.
+    network is loaded, and the model need not be installed. A file that fails does not stop the
+    others.
 
     \b
     Examples:
@@ -33,8 +34,13 @@ def main(files: tuple[str, ...], as_json: bool) -> None:
         facts = {"file": name_of(path), **describe(record)}
         click.echo(json.dumps(facts) if as_json else _text(facts))
 
-    for path in files or ("-",):
-        for_each_record((path,), partial(show, path))
+    def show_all(path: str) -> None:
+        with reading(path) as source:
+            for record in read_records(source):
+                show(path, record)
+
+    codes = [attempt(path, partial(show_all, path)) for path in files or ("-",)]
+    click.get_current_context().exit(max(codes, key=gravity))
 
 
 def _text(facts: dict[str, Any]) -> str:

@@ -60,7 +60,7 @@ def in_cluster(jobs: list[Job], task: Task, force: bool, address: str) -> Outcom
     with client:
         numbers = {}
         for number, job in enumerate(jobs):
-            refused = _refused(job, force)
+            refused = _refused(job, force, task.skip_existing)
             if refused is not None:
                 yield number, refused
                 continue
@@ -74,11 +74,13 @@ def in_cluster(jobs: list[Job], task: Task, force: bool, address: str) -> Outcom
             client.cancel(list(numbers))
 
 
-def _refused(job: Job, force: bool) -> Outcome | None:
+def _refused(job: Job, force: bool, skip_existing: bool) -> Outcome | None:
     try:
         with about(job.source):
             if job.error is not None:
                 raise job.error
+            if skip_existing and job.target is not None and os.path.isfile(job.target):
+                return Outcome(0)
             refuse(job.target, force)
     except NicError as error:
         return Outcome(exit_code(error), failure=message(error))

@@ -44,7 +44,8 @@ class Inputs:
     Attributes:
         files: operands; ``-`` is stdin. Without operands and list, stdin is read too.
         extensions: extensions of the files to take from folders, in lower case.
-        suffix: extension of the outputs.
+        suffix: extension of the outputs, in place of that of the source.
+        added: what is added to the whole name of the source instead.
     """
 
     files: tuple[str, ...]
@@ -56,6 +57,7 @@ class Inputs:
     filelist: str | None = None
     null: bool = False
     skip_existing: bool = False
+    added: str | None = None
 
     def jobs(self) -> list[Job]:
         """The jobs, in the order of the operands; the files of a folder are sorted.
@@ -71,7 +73,7 @@ class Inputs:
         if "-" in self.files and self.filelist == "-":
             raise UsageError("stdin cannot be the list of files and a file too")
         jobs = [job for source in sources for job in self._jobs_of(source)]
-        _refuse_shared_targets(jobs)
+        self._refuse_shared_targets(jobs)
         return jobs
 
     def _jobs_of(self, source: str) -> Iterator[Job]:
@@ -99,7 +101,20 @@ class Inputs:
         if source == "-":
             return None
         base = Path(source) if self.output_dir is None else Path(self.output_dir, inside)
+        if self.added is not None:
+            return f"{base}{self.added}"
         return str(base.with_suffix(f".{self.suffix}"))
+
+    def _refuse_shared_targets(self, jobs: Iterable[Job]) -> None:
+        seen: set[str] = set()
+        for job in jobs:
+            if job.target is None or job.error is not None:
+                continue
+            target = os.path.normpath(job.target)
+            if target in seen:
+                advice = "" if self.added or self.suffix != "nic" else "; see --suffix"
+                raise UsageError(f"several inputs would be written to {job.target}{advice}")
+            seen.add(target)
 
 
 def without_existing(jobs: list[Job]) -> list[Job]:
@@ -148,14 +163,3 @@ def _listed(path: str, null: bool) -> Iterator[str]:
     for name in data.split(b"\0" if null else b"\n"):
         if name:
             yield "./-" if name == b"-" else os.fsdecode(name)
-
-
-def _refuse_shared_targets(jobs: Iterable[Job]) -> None:
-    seen: set[str] = set()
-    for job in jobs:
-        if job.target is None or job.error is not None:
-            continue
-        target = os.path.normpath(job.target)
-        if target in seen:
-            raise UsageError(f"several inputs would be written to {job.target}")
-        seen.add(target)

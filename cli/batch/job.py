@@ -1,6 +1,7 @@
 """One job: how it is done, and its outcome as another process can receive it."""
 
 import logging
+import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import NamedTuple
 
 from nic.cli.batch.inputs import Job
 from nic.cli.common.command import EXPECTED, about, exit_code, message, said
+from nic.cli.common.temporary import wait_for_others
+from nic.errors import NicError
 
 log = logging.getLogger("nic")
 
@@ -34,11 +37,13 @@ class Task:
         act: does the work on one file.
         make_folders: make the folders of outputs.
         level: the level of log messages that are collected.
+        skip_existing: leave out a job whose output another process makes meanwhile.
     """
 
     act: Act
     make_folders: bool = False
     level: int = logging.WARNING
+    skip_existing: bool = False
 
     def __call__(self, job: Job) -> Outcome:
         """Do one job; return its outcome, also for an expected failure."""
@@ -56,7 +61,21 @@ class Task:
             raise job.error
         if self.make_folders and job.target is not None:
             Path(job.target).parent.mkdir(parents=True, exist_ok=True)
-        self.act(job.source, job.target)
+        if not self.skip_existing or job.target in (None, "-"):
+            self.act(job.source, job.target)
+        else:
+            self._do_once(job.source, job.target)
+
+    def _do_once(self, source: str, target: str) -> None:
+        """Do a job unless another process does it; two calls for one folder share the work."""
+        wait_for_others(target)
+        if os.path.isfile(target):
+            return
+        try:
+            self.act(source, target)
+        except (NicError, FileNotFoundError):  # another process made it, or removed the source
+            if not os.path.isfile(target):
+                raise
 
 
 class _Collector(logging.Handler):

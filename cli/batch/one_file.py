@@ -1,13 +1,18 @@
 """The work on one file, in whichever process it is done: compress or decompress it."""
 
+import logging
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from nic.cli.common.files import reading, writing
 from nic.cli.common.temporary import refuse
 from nic.errors import UsageError
 from nic.settings import Decoding, Encoding, Settings
+
+log = logging.getLogger("nic")
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,10 @@ def compress(source: str, target: str | None, how: Compress) -> None:
     with reading(source) as file:
         keep = how.encoding.metadata
         picture = open_picture(file, run.settings.strip_pixels, run.limit, keep)
-        with writing(target, how.force) as out:
+        with writing(target, how.force, _facts(source, file)) as out:
             for record in run.compress(picture, how.encoding):
                 write_record(out, record)
+    _note_growth(source, target)
     keep_or_remove(source, target, how.keep)
 
 
@@ -64,7 +70,7 @@ def decompress(source: str, target: str | None, how: Decompress) -> None:
     named = target is not None and target != "-"
     name = how.picture_format or formats.format_of(target)
     _refuse(source, target, how.force)
-    with reading(source) as file, writing(target, how.force) as out:
+    with reading(source) as file, writing(target, how.force, _facts(source, file)) as out:
         for count, parts in enumerate(run.decode_stream(file, how.decoding, report)):
             if named and count:
                 raise UsageError("holds more than one picture; use nic-decode")
@@ -81,9 +87,30 @@ def _refuse(source: str, target: str | None, force: bool) -> None:
     refuse(target, force)
 
 
+def _facts(source: str, file: BinaryIO) -> os.stat_result | None:
+    """What an output takes its mode and modification time from: its source, if that is a file."""
+    facts = None if source == "-" else os.fstat(file.fileno())
+    return facts if facts is not None and stat.S_ISREG(facts.st_mode) else None
+
+
+def _note_growth(source: str, target: str | None) -> None:
+    """Log a note if the new file is larger than its source."""
+    if source == "-" or target is None or target == "-" or not _both_files(source, target):
+        return
+    before, after = os.path.getsize(source), os.path.getsize(target)
+    if after > before and not os.path.samefile(source, target):
+        log.warning("note: the new file is larger than its source: %d bytes, not %d", after, before)
+
+
+def _both_files(source: str, target: str) -> bool:
+    return os.path.isfile(source) and os.path.isfile(target)
+
+
 def keep_or_remove(source: str, target: str | None, keep: bool) -> None:
-    """Remove the source after success, if ``keep`` is False and both are files."""
+    """Remove the source after success, if ``keep`` is False and both are regular files."""
     if keep or source == "-" or target is None or target == "-":
+        return
+    if not _both_files(source, target):  # a device keeps nothing
         return
     if not Path(target).samefile(source):  # -f may have replaced the source itself
         Path(source).unlink()

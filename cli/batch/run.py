@@ -58,7 +58,8 @@ class Batch(Generic[How]):
 
     def _task(self, how: How) -> Task:
         act = partial(self.convert, how=how)
-        return Task(act, self.inputs.output_dir is not None, log.level)
+        folders = self.inputs.output_dir is not None
+        return Task(act, folders, log.level, self.inputs.skip_existing)
 
     def _here(self, jobs: list[Job]) -> int:
         task, worst = self._task(self.how), 0

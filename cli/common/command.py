@@ -1,6 +1,8 @@
 """How all programs start, fail and log."""
 
+import codecs
 import errno
+import io
 import logging
 import os
 import signal
@@ -18,6 +20,17 @@ from nic.cli.common.interrupts import die_of_interrupt, remove_unfinished, stop_
 from nic.errors import NicError, PartialError
 
 log = logging.getLogger("nic")
+
+
+def _as_given(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Handle what an encoding cannot write: bytes of a file name come out as they are in it."""
+    assert isinstance(error, UnicodeEncodeError)
+    first = error.object[error.start]
+    how = "surrogateescape" if "\udc80" <= first <= "\udcff" else "backslashreplace"
+    return first.encode("ascii", how), error.start + 1
+
+
+codecs.register_error("nic", _as_given)
 
 EXPECTED = (NicError, OSError, MemoryError)  # failures that no change of our code would mend
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # a full disk: only an output fails so
@@ -57,6 +70,9 @@ class Program(click.Command):
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Parse and run; see ``click.Command.main``."""
+        for stream in (sys.stdout, sys.stderr):  # names need not be text in any encoding
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="nic")
         try:
             return super().main(*args, **settings)
         except OSError as error:  # click prints help and version while it parses

@@ -1,5 +1,6 @@
 """Inputs and outputs of programs: files by name, and ``-`` for stdin and stdout."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,12 +31,15 @@ def skimming(path: str) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
+def writing(
+    path: str | None, force: bool = False, like: os.stat_result | None = None
+) -> Iterator[BinaryIO]:
     """Open the output: stdout, or a file that appears only when it is complete.
 
     Args:
         path: a file name; ``-`` for stdout; None for stdout, but not if it is a terminal.
         force: replace an existing file.
+        like: what a new file takes its mode and modification time from.
     Raises: UsageError for a terminal, NicError for an existing file.
     """
     if path is None and _open(sys.stdout, "stdout: closed").isatty():
@@ -47,7 +51,7 @@ def writing(path: str | None, force: bool = False) -> Iterator[BinaryIO]:
             out.flush()
         return
     refuse(path, force)
-    with _naming(path), _opened(path, force) as file:
+    with _naming(path), _opened(path, force, like) as file:
         yield file
 
 
@@ -63,13 +67,13 @@ def _naming(output: str) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: str, force: bool) -> Iterator[BinaryIO]:
+def _opened(path: str, force: bool, like: os.stat_result | None) -> Iterator[BinaryIO]:
     target = Path(path)
     if target.exists() and not target.is_file():  # a device or a named pipe
         with target.open("wb") as device:
             yield device
         return
-    with temporary(target, force) as file:
+    with temporary(target, force, like) as file:
         yield file
 
 

@@ -1,10 +1,13 @@
 """Temporary files beside an output, so that the output appears only when it is complete."""
 
+import errno
+import hashlib
 import os
 import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +19,7 @@ try:
 except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
 
+
 TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # names that _create gives
 
 
@@ -26,9 +30,10 @@ def refuse(path: str | None, force: bool) -> None:
 
 
 @contextmanager
-def temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
+def temporary(target: Path, force: bool, like: os.stat_result | None = None) -> Iterator[BinaryIO]:
     """A temporary file beside ``target``: renamed to it on success, removed on failure.
 
+    The target gets the mode and the modification time of ``like``, or else those of a new file.
     It is locked until the end, even after it is closed. So ``remove_stale`` can tell it from the
     files of killed processes: their locks are gone, on whichever machine they ran.
     """
@@ -40,7 +45,7 @@ def temporary(target: Path, force: bool) -> Iterator[BinaryIO]:
         with open(os.dup(handle), "rb"):  # keeps the lock after the file is closed
             with open(handle, "wb") as file:
                 yield file
-            os.chmod(name, 0o666 & ~_umask())
+            _describe(name, like)
             _publish(name, target, force)
     finally:
         _remove(name)
@@ -53,7 +58,7 @@ def _create(target: Path) -> tuple[int, str]:
     """
     while True:
         with uninterrupted():
-            handle, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+            handle, name = _made(target)
             unfinished.add(name)
         _lock(handle, wait=True)
         with suppress(FileNotFoundError):  # remove_stale removed it before it was locked
@@ -61,6 +66,30 @@ def _create(target: Path) -> tuple[int, str]:
                 return handle, name
         os.close(handle)
         unfinished.discard(name)
+
+
+def _made(target: Path) -> tuple[int, str]:
+    """A new temporary file; its descriptor and name. Raises OSError."""
+    try:
+        return tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+    except OSError as error:  # the name with its additions may be longer than a file's name can be
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return tempfile.mkstemp(".tmp", f".{_short(target.name)}.", target.parent)
+
+
+def _short(name: str) -> str:
+    """What stands for a long name in the name of its temporary file."""
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+
+
+def _describe(name: str, like: os.stat_result | None) -> None:
+    """Give a file the permissions and the modification time of another, or those of a new one."""
+    if like is None:
+        os.chmod(name, 0o666 & ~_umask())
+    else:
+        os.chmod(name, like.st_mode & 0o777)
+        os.utime(name, ns=(like.st_atime_ns, like.st_mtime_ns))
 
 
 def _remove(name: str) -> None:
@@ -101,17 +130,30 @@ def remove_stale(targets: Iterable[str]) -> int:
     folders: dict[str, set[str]] = {}
     for target in targets:
         folder, name = os.path.split(target)
-        folders.setdefault(folder or ".", set()).add(name)
-    return sum(_remove_stale(folder, names) for folder, names in folders.items())
+        folders.setdefault(folder or ".", set()).update((name, _short(name)))
+    every = (_temporaries(folder, names) for folder, names in folders.items())
+    return sum(map(_remove_if_unlocked, chain.from_iterable(every)))
 
 
-def _remove_stale(folder: str, names: set[str]) -> int:
+def wait_for_others(target: str) -> None:
+    """Wait until no other process that is alive writes ``target``."""
+    folder, name = os.path.split(target)
+    for path in _temporaries(folder or ".", {name, _short(name)}):
+        with suppress(OSError):  # it may be gone by now
+            handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                _lock(handle, wait=True)
+            finally:
+                os.close(handle)
+
+
+def _temporaries(folder: str, names: set[str]) -> list[str]:
+    """Paths of the temporary files in a folder that belong to outputs of these names."""
     try:
         with os.scandir(folder) as entries:
-            found = [entry.path for entry in entries if _is_temporary(entry.name, names)]
+            return [entry.path for entry in entries if _is_temporary(entry.name, names)]
     except OSError:  # if something is wrong with the folder, writing into it will report it
-        return 0
-    return sum(map(_remove_if_unlocked, found))
+        return []
 
 
 def _is_temporary(name: str, names: set[str]) -> bool:

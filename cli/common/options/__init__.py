@@ -1,6 +1,6 @@
 """Options that several programs share, each declared once in the module of its subject."""
 
-from nic.cli.common.options.batches import inputs, keep, output_dir, workers
+from nic.cli.common.options.batches import inputs, keep, output_dir, suffix, workers
 from nic.cli.common.options.files import (
     DECODED,
     STORED,
@@ -35,6 +35,7 @@ __all__ = [
     "picture_format",
     "rate",
     "refine",
+    "suffix",
     "threads",
     "tolerate",
     "workers",

@@ -1,10 +1,12 @@
 """Options of the programs that handle many files."""
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from nic.cli.common.options.files import PATH, STDIN
 from nic.cli.common.options.networks import zero_for_all
 from nic.cli.common.options.numbers import Number, number
 
@@ -15,7 +17,7 @@ def output_dir(function: F) -> F:
     """``--output-dir``."""
     return click.option(
         "--output-dir",
-        type=click.Path(file_okay=False, exists=True),
+        type=click.Path(file_okay=False, exists=True, readable=False),
         metavar="DIR",
         help="Write the outputs into DIR, not beside the inputs.",
     )(function)
@@ -28,7 +30,7 @@ def keep(function: F) -> F:
         "--keep/--remove",
         "keep",
         default=True,
-        help="Keep each input file (the default), or remove it after success.",
+        help="Keep each input file (the default), or remove it after a regular file was written.",
     )(function)
 
 
@@ -46,7 +48,8 @@ def inputs(function: F) -> F:
         ),
         click.option(
             "--filelist",
-            type=click.Path(),
+            type=PATH,
+            callback=_list,
             metavar="FILE",
             help="Read further names of input files from FILE, one per line; - is stdin.",
         ),
@@ -60,6 +63,28 @@ def inputs(function: F) -> F:
     ):
         function = declare(function)
     return function
+
+
+def _list(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    return "-" if value in STDIN else value
+
+
+def suffix(function: F) -> F:
+    """``-S``: names of outputs that keep the extension of their source."""
+    return click.option(
+        "-S",
+        "--suffix",
+        metavar="SUF",
+        callback=_suffix,
+        help="Name the output by adding SUF to the whole name of its source: with --suffix .nic, "
+        "a.jpg becomes a.jpg.nic. Default: .nic replaces the extension.",
+    )(function)
+
+
+def _suffix(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value is not None and (not value or os.sep in value):
+        raise click.BadParameter("give an ending of file names, such as .nic")
+    return value
 
 
 def workers(function: F) -> F:

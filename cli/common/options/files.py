@@ -12,6 +12,12 @@ from nic.picture.metadata import KEEP
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+# A name is not tried here: a file that cannot be read is reported when its turn comes.
+PATH = click.Path(readable=False)
+# Other names of the streams. /dev/stdin may be a regular file, and "/dev/stdin.nic" is no output.
+STDIN = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+
 DECODED = "Decode only these channels, such as 0-15 or 0-7,12; all others are zero."
 STORED = (
     "Metadata to store: all (ICC profile or declared colour, EXIF and XMP), icc (only the profile "
@@ -25,7 +31,13 @@ WRITTEN = (
 
 def files(function: F) -> F:
     """The operands: input files; none means stdin."""
-    return click.argument("files", nargs=-1, type=click.Path(), metavar="[FILE]...")(function)
+    return click.argument("files", nargs=-1, type=PATH, metavar="[FILE]...", callback=_sources)(
+        function
+    )
+
+
+def _sources(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("-" if path in STDIN else path for path in value)
 
 
 def output(function: F) -> F:
@@ -34,17 +46,17 @@ def output(function: F) -> F:
     return click.option(
         "-o",
         "--output",
-        type=click.Path(),
+        type=PATH,
         metavar="FILE",
         help="Write to FILE; - is stdout.",
-        callback=_not_empty,
+        callback=_target,
     )(function)
 
 
-def _not_empty(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+def _target(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value == "":
         raise click.BadParameter("the name is empty")
-    return value
+    return "-" if value in STDOUT else value
 
 
 def channel_list(meaning: str) -> Callable[[F], F]:
