@@ -17,7 +17,22 @@ log = logging.getLogger("nic")
 # The extensions that --recursive takes for pictures. GIF is not one, because only its first frame
 # would be coded. NumPy arrays are written but not read.
 PICTURES = frozenset(
-    (*FORMATS, *ALIASES, "jpe", "jfif", "dib", "pbm", "jp2", "j2k", "avif", "tga")
+    (
+        *FORMATS,
+        *ALIASES,
+        "jpe",
+        "jfif",
+        "dib",
+        "pbm",
+        "jp2",
+        "j2k",
+        "avif",
+        "tga",
+        "heic",
+        "heif",
+        "hif",
+        "jxl",
+    )
 ) - {"npy"}
 STREAMS = frozenset(("nic",))
 

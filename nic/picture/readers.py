@@ -11,7 +11,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +22,8 @@ from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import metadata, pam, png
 from nic.picture.colour import declared
 from nic.picture.colour import png as png_colour
-from nic.picture.files import tiff
-from nic.picture.files.decoded import Decoded
+from nic.picture.files import boxes, cmyk, heif, jxl, tiff
+from nic.picture.files.decoded import Decoded, with_alpha_last
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
 from nic.picture.pixels import Picture, simplified
@@ -64,11 +63,10 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
     if data.startswith(pam.MAGIC):
         return Picture.of_samples(pam.read(data, limit))
     with pillow_warnings_ignored():
-        if data.startswith(tiff.MAGIC):
-            with _damage():
-                found = tiff.read(data, limit)
-            if found is not None:
-                return _of_decoded(found, keep)
+        with _damage():
+            found = _by_own_reader(data, limit)
+        if found is not None:
+            return _of_decoded(found, keep)
         image = opened(data)
         width, height = image.size
         limit.check(width, height, Work.PICTURE)
@@ -95,21 +93,30 @@ def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
     has_icc = bool(image.info.get("icc_profile"))
     if image.format == "PNG" and data:
         colour = png_colour.declared(data, has_icc)
+    elif image.format == "AVIF" and data:
+        colour = declared.build(boxes.facts(data).parts)
     else:  # "colour" is what nic.pillow puts there
         parts = declared.simplified(declared.of_pillow(image.info), has_icc)
         colour = image.info.get("colour", b"") or declared.build(parts)
     with _damage():
         several = image.format != "MPO" and getattr(image, "is_animated", False)
         found, turn = metadata.of_file(image, colour)
+        image, found = cmyk.without_inks(image, found)
         pixels, alpha = _planes(image, data)
     if several:
         log.warning("note: only the first of several frames is coded")
-    if image.mode == "CMYK":
-        log.warning("note: CMYK is converted to RGB")
-        found = replace(found, icc=b"")
     alpha = simplified(alpha)
     turned = None if alpha is None else _turned(alpha, turn)
     return Picture(_turned(pixels, turn), turned, found.only(keep))
+
+
+def _by_own_reader(data: bytes, limit: Limit) -> Decoded | None:
+    """The picture of a file whose format has a reader of its own; None if Pillow must read it."""
+    if data.startswith(tiff.MAGIC):
+        return tiff.read(data, limit)
+    if data.startswith(jxl.MAGIC):
+        return jxl.read(data, limit)
+    return heif.read(data, limit) if heif.is_heic(data) else None
 
 
 def _of_decoded(found: Decoded, keep: Keep) -> Picture:
@@ -169,6 +176,9 @@ def _of_plugins(data: bytes) -> Any:
 
 def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
     """Pixels and alpha, in 8 bits, of an image that Pillow has loaded. Raises UsageError."""
+    if image.format == "AVIF" and data and (samples := heif.deep_avif(data)) is not None:
+        deep = with_alpha_last(samples)
+        return deep.pixels, deep.alpha
     bits = _bits(image, data)
     if image.mode == "F":
         raise UsageError("the picture has floating-point samples; convert it to 8 bits first")

@@ -13,38 +13,52 @@ from nic.types import Pixels, peak
 
 log = logging.getLogger("nic")
 
+NAIVE = "note: CMYK is converted to RGB without a profile"
+
+
+def without_inks(image: Any, found: Metadata) -> tuple[Any, Metadata]:
+    """A Pillow image, in sRGB if it was in CMYK, and its metadata, then without the profile."""
+    if image.mode != "CMYK":
+        return image, found
+    made = _through_profile(image, found.icc) if found.icc else None
+    if made is None:
+        log.warning(NAIVE)
+        made = image.convert("RGB")
+    return made, replace(found, icc=b"")
+
 
 def to_rgb(inks: Pixels, found: Metadata) -> tuple[Pixels, Metadata]:
-    """The sRGB pixels (H, W, 3) of CMYK samples (H, W, 4), full range is all ink.
+    """``without_inks`` for samples (H, W, 4), full range is all ink.
 
-    Returns: the pixels, 8 bits if a profile was used, and the metadata without the profile.
+    Returns: pixels (H, W, 3), of 8 bits if a profile was used, and the metadata.
     """
-    left = replace(found, icc=b"")
     if found.icc:
         from PIL import Image
 
-        image = Image.fromarray(with_depth(inks, 8), "CMYK")
-        converted = through_profile(image, found.icc)
-        if converted is not None:
-            return np.asarray(converted, np.uint8), left
-    log.warning("note: CMYK is converted to RGB without a profile")
+        made = _through_profile(Image.fromarray(with_depth(inks, 8), "CMYK"), found.icc)
+        if made is not None:
+            return np.asarray(made, np.uint8), replace(found, icc=b"")
+    log.warning(NAIVE)
     white = peak(inks)
     light = white - inks.astype(np.uint32)
     mixed = (light[..., :3] * light[..., 3:] + white // 2) // white
-    return np.asarray(mixed, inks.dtype), left
+    return np.asarray(mixed, inks.dtype), replace(found, icc=b"")
 
 
-def through_profile(image: Any, icc: bytes) -> Any:
+def _through_profile(image: Any, icc: bytes) -> Any:
     """A Pillow image of mode CMYK in sRGB; None, with a note, if its profile is unusable."""
     from PIL import ImageCms
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         made = ImageCms.profileToProfile(
-            image, source, ImageCms.createProfile("sRGB"),
-            ImageCms.Intent.RELATIVE_COLORIMETRIC, "RGB",
+            image,
+            source,
+            ImageCms.createProfile("sRGB"),
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            "RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )  # fmt: skip
+        )
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):
         log.warning("note: the profile of the CMYK picture cannot be used")
         return None
