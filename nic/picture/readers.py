@@ -20,9 +20,9 @@ from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import ANY, Limit, Work
 from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import metadata, pam, png
-from nic.picture.colour import declared
+from nic.picture.colour import cmyk, declared
 from nic.picture.colour import png as png_colour
-from nic.picture.files import boxes, cmyk, heif, jxl, tiff
+from nic.picture.files import boxes, heif, jxl, tiff
 from nic.picture.files.decoded import Decoded, with_alpha_last
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
@@ -99,12 +99,13 @@ def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
         parts = declared.simplified(declared.of_pillow(image.info), has_icc)
         colour = image.info.get("colour", b"") or declared.build(parts)
     with _damage():
-        several = image.format != "MPO" and getattr(image, "is_animated", False)
+        several = getattr(image, "is_animated", False)
         found, turn = metadata.of_file(image, colour)
         image, found = cmyk.without_inks(image, found)
         pixels, alpha = _planes(image, data)
     if several:
-        log.warning("note: only the first of several frames is coded")
+        kind = "pictures" if image.format == "MPO" else "frames"
+        log.warning("note: only the first of several %s is coded", kind)
     alpha = simplified(alpha)
     turned = None if alpha is None else _turned(alpha, turn)
     return Picture(_turned(pixels, turn), turned, found.only(keep))

@@ -16,8 +16,8 @@ from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
 from nic.models.quiet import native_stderr_closed, tifffile_quiet
 from nic.picture import metadata
+from nic.picture.colour.cmyk import to_rgb
 from nic.picture.files import extra
-from nic.picture.files.cmyk import to_rgb
 from nic.picture.files.decoded import Decoded, full_range, unmultiplied
 from nic.types import peak
 
