@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import ANY, Limit, Work
 from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
-from nic.picture import metadata, pam, png
+from nic.picture import pam, png
 from nic.picture.colour import cmyk, declared
 from nic.picture.colour import png as png_colour
 from nic.picture.files import boxes, heif, jxl, tiff
 from nic.picture.files.decoded import Decoded, with_alpha_last
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
+from nic.picture.metadata.reading import of_file
 from nic.picture.pixels import Picture, simplified
 from nic.types import Pixels
 
@@ -100,7 +101,7 @@ def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
         colour = image.info.get("colour", b"") or declared.build(parts)
     with _damage():
         several = getattr(image, "is_animated", False)
-        found, turn = metadata.of_file(image, colour)
+        found, turn = of_file(image, colour)
         image, found = cmyk.without_inks(image, found)
         pixels, alpha = _planes(image, data)
     if several:

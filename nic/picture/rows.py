@@ -16,8 +16,8 @@ from nic.format.header import Header
 from nic.limits import ANY, Limit, Work
 from nic.picture import pixels, readers, writers
 from nic.picture.alpha import fill_hidden
-from nic.picture.colour.written import fitting
 from nic.picture.metadata import NOTHING, Keep, Metadata
+from nic.picture.metadata.writing import fitting
 from nic.picture.pixels import Picture
 from nic.picture.readers import PNM
 from nic.picture.writers import COLOUR_PGM

@@ -4,10 +4,10 @@ import logging
 from dataclasses import replace
 
 from nic.errors import UsageError
-from nic.picture import metadata, pam
+from nic.picture import pam
 from nic.picture.colour import declared, png
-from nic.picture.colour.written import fitting
 from nic.picture.formats import FORMATS, WITH_ALPHA
+from nic.picture.metadata.writing import fitting, settings_of, tiff_settings
 from nic.picture.pixels import Picture, flattened, of_depth
 from nic.types import Pixels
 
@@ -39,11 +39,11 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
         picture = replace(picture, pixels=flattened(picture), alpha=None)
     samples = picture.samples
     found = fitting(picture.metadata, name, picture.pixels.ndim == 2)
-    settings = metadata.settings(found, name)
+    settings = settings_of(found, name)
     if name in ("pam", "npy"):
         return pam.write(samples) if name == "pam" else npy(samples)
     if name == "tiff":
-        settings = metadata.tiff_settings(settings)
+        settings = tiff_settings(settings)
     settings = FORMATS[name] | settings
     extension = EXTENSIONS.get(name, f".{name}")
     data = bytes(iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings))

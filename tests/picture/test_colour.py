@@ -18,8 +18,8 @@ import nic
 from nic.codec import Codec
 from nic.errors import CorruptError
 from nic.picture.colour import declared, profile
-from nic.picture.colour.written import fitting
 from nic.picture.metadata import Metadata
+from nic.picture.metadata.writing import fitting
 from nic.picture.pixels import Picture
 from nic.picture.readers import read
 from nic.picture.rows import of_picture

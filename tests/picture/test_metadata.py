@@ -21,6 +21,8 @@ from nic.errors import CorruptError
 from nic.format.records import Chunk, Stage
 from nic.picture import metadata
 from nic.picture.metadata import Metadata
+from nic.picture.metadata.tags import XMP_TAG
+from nic.picture.metadata.upright import upright_exif
 from nic.picture.pixels import Picture
 from nic.picture.readers import read
 from nic.picture.rows import of_picture
@@ -62,7 +64,7 @@ def with_all(name, orientation=1, pixels=RGB, **others):
     if name == "tiff":
         tags = Image.Exif()
         tags.load(facts["exif"])
-        tags[metadata.XMP_TAG] = facts["xmp"]
+        tags[XMP_TAG] = facts["xmp"]
         facts["exif"] = tags.tobytes()
     exact = {"webp": {"lossless": True}, "jpeg": {"quality": 95, "subsampling": 0}}
     return saved(pixels, name.upper(), **facts, **exact.get(name, {}))
@@ -208,12 +210,12 @@ def test_exif_keeps_all_but_the_orientation_and_the_thumbnail(order, kind):
     made = struct.pack(f"{order}HHI4s", MAKE, 2, 4, b"Cam\0")
     rest = b"thumbnail and maker notes, wherever they are"
     data = head + struct.pack(f"{order}H", 2) + made + one + struct.pack(f"{order}I", 99) + rest
-    found, turn = metadata.upright_exif(data)
+    found, turn = upright_exif(data)
     assert (turn, len(found), found.endswith(b"\0\0\0\0" + rest)) == (6, len(data), True)
     tags = Image.Exif()
     tags.load(found)
     assert dict(tags) == {MAKE: "Cam", ORIENTATION: 1}
-    assert metadata.upright_exif(found) == (found, 1)
+    assert upright_exif(found) == (found, 1)
 
 
 @settings(deadline=None, max_examples=200)
@@ -221,7 +223,7 @@ def test_exif_keeps_all_but_the_orientation_and_the_thumbnail(order, kind):
     lambda cut, at, value: (exif()[6:][:at] + bytes([value]) + exif()[6:][at + 1 :])[:cut],
     st.integers(0, 200), st.integers(0, 150), st.integers(0, 255)))  # fmt: skip
 def test_damaged_exif_is_kept_or_dropped_and_written_or_not(data):
-    found, _ = metadata.upright_exif(data)
+    found, _ = upright_exif(data)
     assert len(found) in (0, len(data))
     for name in HOLDERS:
         assert Image.open(io.BytesIO(write(Picture(RGB, None, Metadata(exif=data)), name)))

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from nic.errors import CorruptError
 from nic.limits import Limit, Work
 from nic.models.quiet import native_stderr_closed
-from nic.picture import metadata
 from nic.picture.colour import declared
 from nic.picture.files import boxes, extra
 from nic.picture.files.decoded import Decoded, full_range, unmultiplied, with_alpha_last
+from nic.picture.metadata import Metadata
+from nic.picture.metadata.reading import of_parts
 
 log = logging.getLogger("nic")
 
@@ -50,11 +51,11 @@ def read(data: bytes, limit: Limit) -> Decoded:
     return Decoded(pixels, decoded.alpha, _metadata(image.info, data))
 
 
-def _metadata(facts: dict[str, Any], data: bytes) -> metadata.Metadata:
+def _metadata(facts: dict[str, Any], data: bytes) -> Metadata:
     """The metadata; libheif has turned the pixels upright already."""
     icc = facts.get("icc_profile") or b""
     colour = declared.build(boxes.facts(data).parts)
-    return metadata.of_parts(icc, facts.get("exif") or b"", facts.get("xmp") or b"", colour)[0]
+    return of_parts(icc, facts.get("exif") or b"", facts.get("xmp") or b"", colour)[0]
 
 
 def _note_others(file: Any, image: Any) -> None:

@@ -14,10 +14,11 @@ import numpy as np
 from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
 from nic.models.quiet import native_stderr_closed
-from nic.picture import metadata
 from nic.picture.colour import declared
 from nic.picture.files import extra
 from nic.picture.files.decoded import Decoded, full_range, with_alpha_last
+from nic.picture.metadata import Metadata
+from nic.picture.metadata.reading import of_parts
 
 log = logging.getLogger("nic")
 
@@ -64,7 +65,7 @@ def read(data: bytes, limit: Limit) -> Decoded:
     return with_alpha_last(full_range(samples, found.bits), _metadata(icc or b"", boxes))
 
 
-def _metadata(icc: bytes, boxes: Any) -> metadata.Metadata:
+def _metadata(icc: bytes, boxes: Any) -> Metadata:
     """The metadata; libjxl has turned the pixels upright already."""
     contents = {bytes(box.box_type): bytes(box.data) for box in boxes}
     exif = contents.get(b"Exif", b"")
@@ -77,7 +78,7 @@ def _metadata(icc: bytes, boxes: Any) -> metadata.Metadata:
         parts = declared.of_numbers(*cicp)
     colour = declared.build(parts)  # says all that the profile says, which libjxl made from it
     xmp = contents.get(b"xml ", b"")
-    return metadata.of_parts(b"" if parts else icc, exif, xmp, colour)[0]
+    return of_parts(b"" if parts else icc, exif, xmp, colour)[0]
 
 
 def _numbers(icc: bytes) -> tuple[int, int] | None:

@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
 from nic.models.quiet import native_stderr_closed, tifffile_quiet
-from nic.picture import metadata
 from nic.picture.colour.cmyk import to_rgb
 from nic.picture.files import extra
 from nic.picture.files.decoded import Decoded, full_range, unmultiplied
+from nic.picture.metadata import Metadata
+from nic.picture.metadata.reading import of_parts
+from nic.picture.metadata.tags import of_directory
 from nic.types import peak
 
 log = logging.getLogger("nic")
@@ -58,9 +60,8 @@ def read(data: bytes, limit: Limit) -> Decoded | None:
         planes = _stored(page)
         samples = np.moveaxis(planes[:, 0], 0, -2).reshape(*planes.shape[2:4], -1)
         tags = page.tags
-        found = metadata.of_tiff(
-            data, page.offset, file.is_bigtiff, _bytes(tags, ICC), _bytes(tags, XMP)
-        )
+        exif = of_directory(data, page.offset, file.is_bigtiff)
+        found = of_parts(_bytes(tags, ICC), exif, _bytes(tags, XMP))[0]
         return _with_meaning(page, samples, colours, found)
 
 
@@ -147,9 +148,7 @@ def _stored(page: Any) -> NDArray[Any]:
         raise CorruptError(f"the picture is damaged: {error}") from error
 
 
-def _with_meaning(
-    page: Any, samples: NDArray[Any], colours: int, found: metadata.Metadata
-) -> Decoded:
+def _with_meaning(page: Any, samples: NDArray[Any], colours: int, found: Metadata) -> Decoded:
     """The picture of the stored samples (H, W, samples per pixel)."""
     bits, photometry = page.bitspersample, page.photometric
     alpha = full_range(samples[..., colours], bits) if _has_alpha(page, colours) else None

@@ -1,11 +1,14 @@
-"""The metadata that an output format can hold; a note names what it cannot."""
+"""Metadata for picture files: what a format can hold, and the settings that write it."""
 
 import logging
+import warnings
 from dataclasses import replace
+from typing import Any
 
 from nic.picture.colour import declared
 from nic.picture.colour.profile import profile
 from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
+from nic.picture.metadata.tags import DAMAGE, DIRECTORIES, XMP_TAG, descriptive
 
 log = logging.getLogger("nic")
 
@@ -43,3 +46,51 @@ def _with_colour(found: Metadata, name: str, grey: bool) -> Metadata:
     if lost and not declared.is_srgb(lost):
         log.warning("note: the colour %s cannot be held by %s", declared.text(lost), name)
     return replace(found, icc=icc, colour=b"")
+
+
+def settings_of(metadata: Metadata, name: str) -> dict[str, Any]:
+    """The settings of Pillow's writer of format ``name`` that write ICC profile, EXIF and XMP.
+
+    Args: metadata: what the format can hold; see ``fitting``.
+    """
+    told: dict[str, Any] = {}
+    for kind in metadata.kinds:
+        if kind != "colour":
+            told |= _setting(kind, getattr(metadata, kind), name)
+    return told
+
+
+def _setting(kind: str, content: bytes, name: str) -> dict[str, Any]:
+    from PIL import PngImagePlugin
+
+    if kind == "icc":
+        return {"icc_profile": content}
+    if kind == "exif":
+        return {"exif": EXIF_PREFIX + content}
+    if name != "png":
+        return {"xmp": content}
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", content.decode("utf-8", "replace"))
+    return {"pnginfo": text}
+
+
+def tiff_settings(told: dict[str, Any]) -> dict[str, Any]:
+    """``settings`` changed for TIFF, where EXIF and XMP are tags of the file itself.
+
+    Maker notes and thumbnails are left out: they refer to offsets in the EXIF data.
+    """
+    from PIL import Image
+
+    exif = Image.Exif()
+    try:
+        with warnings.catch_warnings(action="ignore"):  # about damage; the readable part is kept
+            exif.load(told.pop("exif", b""))
+            tags = descriptive(exif)
+    except DAMAGE:
+        log.warning("note: the EXIF data is damaged and is not written")
+        exif, tags = Image.Exif(), Image.Exif()
+    if "xmp" in told:
+        tags[XMP_TAG] = told.pop("xmp")
+    if any(tag in exif for tag in DIRECTORIES):
+        told["compression"] = "raw"  # libtiff, which compresses, cannot write directories
+    return {**told, "exif": tags.tobytes()}

@@ -1,0 +1,42 @@
+"""Metadata of picture files, as a record has it."""
+
+import logging
+from typing import Any
+
+from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
+from nic.picture.metadata.tags import of_tags
+from nic.picture.metadata.upright import upright
+
+log = logging.getLogger("nic")
+
+
+def of_file(image: Any, colour: bytes = b"") -> tuple[Metadata, int]:
+    """The metadata of a picture that Pillow has loaded, and the orientation of its pixels.
+
+    The orientation is 1 to 8 as in EXIF, or 0 if none is given. EXIF comes before XMP. In the
+    returned metadata both are set to upright. The orientation of TIFF needs no action: Pillow
+    turns the pixels itself.
+    """
+    facts, tiff = image.info, image.format == "TIFF"
+    exif = of_tags(image.getexif()) if tiff else _bytes(facts.get("exif"))
+    xmp = _bytes(facts.get("xmp"))
+    found, turn = of_parts(_bytes(facts.get("icc_profile")), exif, xmp, colour)
+    return found, 0 if tiff else turn
+
+
+def of_parts(icc: bytes, exif: bytes, xmp: bytes, colour: bytes = b"") -> tuple[Metadata, int]:
+    """Metadata as a picture file has it, made upright, and the orientation that it had or 0.
+
+    EXIF comes before XMP. What is too large is left out, with a note.
+    """
+    exif, xmp, turn = upright(exif.removeprefix(EXIF_PREFIX), xmp)
+    found = {"icc": icc, "exif": exif, "xmp": xmp, "colour": colour}
+    for kind, content in found.items():
+        if len(content) > MAX_SIZE:
+            log.warning("note: %s of %d bytes is not kept", kind.upper(), len(content))
+    kept = {kind: content for kind, content in found.items() if len(content) <= MAX_SIZE}
+    return Metadata(**kept), turn
+
+
+def _bytes(value: object) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value) if value else b""  # type: ignore[call-overload]
