@@ -9,6 +9,7 @@ import importlib.util
 import io
 
 from nic.errors import UsageError
+from nic.picture.pixels import with_depth
 from nic.types import Pixels
 
 LEAST_SIDE = 8  # pixels; the package has no map for a smaller picture and calls every one equal
@@ -31,7 +32,8 @@ def ssimulacra2(reference: Pixels, decoded: Pixels) -> float:
 
     The package needs some 520 bytes of memory per pixel.
 
-    Args: reference, decoded: uint8 (H, W, 3) or (H, W), with sides of ``LEAST_SIDE`` or more.
+    Args: reference, decoded: (H, W, 3) or (H, W), with sides of ``LEAST_SIDE`` or more. Samples
+        of 16 bits are rounded to 8, which is what the package takes.
     Raises: UsageError when the package is not installed.
     """
     require()
@@ -45,6 +47,6 @@ def _file(pixels: Pixels) -> io.BytesIO:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "PPM")
+    Image.fromarray(with_depth(pixels, 8)).save(file, "PPM")
     file.seek(0)
     return file

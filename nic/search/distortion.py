@@ -20,7 +20,7 @@ class Strip(NamedTuple):
     """Some rows of a picture.
 
     Attributes:
-        original, decoded: uint8 (n, W, 3) or (n, W).
+        original, decoded: (n, W, 3) or (n, W), both of 8 or both of 16 bits.
         visible: (n, W), the pixels whose distortion counts; None for all.
     """
 

@@ -267,6 +267,14 @@ def test_a_picture_of_a_score(photographs, source, goal, grey):
     assert goal <= reached < goal + 0.2
 
 
+def test_a_picture_of_16_bits_has_a_score(photographs):
+    pytest.importorskip("ssimulacra2")
+    pixels = photographs["coffee"][:300, :340].astype(np.uint16) * 257 + 100
+    decoded = nic.decompress(nic.compress(pixels, target_ssimulacra2=60))
+    assert decoded.dtype == np.uint16
+    assert 60 <= perceptual.ssimulacra2(pixels, decoded) < 60.2
+
+
 def test_a_picture_of_eight_pixels_has_a_score(photo, source):
     pytest.importorskip("ssimulacra2")
     Image.fromarray(photo[100:108, 100:108]).save(source)
