@@ -40,7 +40,10 @@ class Refiner(keras.Model):
         """
         least = LEAST_SIDES[model.measure]
         if STRIDE * min(latents[:2]) < least:
-            raise UsageError(f"for {model.measure} no picture below {least} pixels can be refined")
+            raise UsageError(
+                f"for {model.measure} no picture below {least} pixels can be refined; "
+                "with --tune psnr it can"
+            )
         super().__init__(name="refiner")
         self._synthesis = synthesis.__call__  # a function is not tracked: its weights stay fixed
         self._measure = MEASURES[model.measure]

@@ -70,7 +70,7 @@ def inner_value(
     that pixels at the border have the same weight as others.
 
     Args:
-        picture: the original (B, H, W, 3), sRGB in [0, 1]. Sides are multiples of 32.
+        picture: the original (B, H, W, 3), sRGB in [0, 1].
         decoded: the decoded picture, likewise; colours outside [0, 1] have no meaning.
         least: maps with a smaller weight are left out.
     Returns: (B,), float32.
@@ -107,7 +107,14 @@ def _power(x: keras.KerasTensor, exponent: float) -> keras.KerasTensor:
 
 
 def _halved(x: keras.KerasTensor) -> keras.KerasTensor:
-    """Mean of every 2x2 pixels: (2, B, H, W) -> (2, B, H/2, W/2)."""
+    """Mean of every 2x2 pixels: (2, B, H, W) -> (2, B, H/2, W/2), sides rounded up.
+
+    An odd last row or column has only itself, as in libjxl.
+    """
+    if x.shape[2] % 2:
+        x = ops.concatenate([x, x[:, :, -1:]], axis=2)
+    if x.shape[3] % 2:
+        x = ops.concatenate([x, x[..., -1:]], axis=3)
     _, _, h, w = x.shape
     return ops.mean(ops.reshape(x, (2, -1, h // 2, 2, w // 2, 2)), axis=(3, 5))
 

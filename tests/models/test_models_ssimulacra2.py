@@ -82,6 +82,19 @@ def test_it_is_the_published_score(published, quality):
     assert ssimulacra2.score(short) == pytest.approx(found, abs=0.02)
 
 
+@pytest.mark.parametrize("more", [(1, 0), (8, 24), (13, 37)])
+def test_sides_need_not_be_multiples_of_32(published, more):
+    """As those of a picture that is refined; at odd sides the last pixels are halved alone."""
+    margins = [(MARGIN, MARGIN + extra) for extra in more]
+    picture = np.pad(photograph(), [*margins, (0, 0)], mode="reflect")
+    decoded = picture.copy()
+    inside = np.s_[MARGIN : MARGIN + SIDE, MARGIN : MARGIN + SIDE]
+    decoded[inside] = as_jpeg(picture, 50)[inside]
+    found = ssimulacra2.score(inner(unit(picture), unit(decoded)))
+    assert found == pytest.approx(published(picture, decoded), abs=0.1)
+    assert np.isfinite(slope(unit(picture), unit(decoded), visual)).all()
+
+
 @pytest.mark.parametrize("level", [0.0, 0.04045, 0.5, 1.0])
 @pytest.mark.parametrize("error", [0.0, 1e-6, 0.2])
 def test_flat_pictures_have_finite_slopes(level, error):

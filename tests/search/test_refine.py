@@ -13,7 +13,7 @@ from records import from_bytes, planes, to_bytes
 from nic.codec import Codec
 from nic.format.records import Stage
 from nic.models import zoo
-from nic.picture import metrics, readers, rows
+from nic.picture import metrics, perceptual, readers, rows
 from nic.search import refine
 from nic.transform.strips import Strip
 
@@ -78,9 +78,33 @@ def test_tuned_for_ms_ssim(photographs):
 
 
 @needs_keras
-def test_small_pictures_have_no_ms_ssim(png):
-    result = invoke("encode", "--tune", "ms-ssim", "--refine", 5, png)
-    assert_fails(result, 2, "176 pixels")
+def test_tuned_for_the_eye(photographs):
+    """By the mixture of SSIMULACRA 2 and squared error that the model is trained for.
+
+    The sides are no multiples of 32, which the coarser scales of the measure have to bear.
+    """
+    pytest.importorskip("ssimulacra2")
+    codec, model = Codec(tune="visual"), zoo.by_choice("light", "visual")[0]
+    assert model.measure == "visual"
+    pixels = np.ascontiguousarray(photographs["coffee"][:268, 40:317])
+
+    def cost_of(record):
+        packed = codec.forward(record, Stage.PACKED, 50)
+        decoded = codec.decode(packed).pixels
+        inner = ((100 - perceptual.ssimulacra2(pixels, decoded)) / 10) ** (1 / 0.6276336467831387)
+        error = np.mean((pixels / 255.0 - decoded / 255.0) ** 2)
+        loss = 0.9 * 4e-5 * inner + 0.1 * error
+        return 8 * len(to_bytes(packed)) + model.tradeoff(50) * loss * pixels[..., 0].size
+
+    plain, refined = (cost_of(codec.encode(pixels, 50, refinement=n)) for n in (0, STEPS))
+    assert refined < 0.99 * plain
+
+
+@needs_keras
+@pytest.mark.parametrize(("tune", "least"), [("ms-ssim", 176), ("visual", 256)])
+def test_small_pictures_lack_a_measure(png, tune, least):
+    result = invoke("encode", "--tune", tune, "--refine", 5, png)
+    assert_fails(result, 2, f"no picture below {least} pixels", "--tune psnr")
     assert result.out == b""
 
 
