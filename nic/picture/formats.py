@@ -18,6 +18,8 @@ FORMATS: dict[str, dict[str, Any]] = {
     "pam": {},
     "npy": {},
 }
+# The most pixels of a side, and how an error names them.
+LONGEST = {"jpeg": (65500, "65535 (here 65500)"), "webp": (16383, "16383")}
 WITH_ALPHA = ("png", "tiff", "webp", "pam", "npy")
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "pnm": "ppm"}
 # The formats that are read. Some of Pillow's are left out: they run another program (EPS) or refer

@@ -22,8 +22,9 @@ from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import pam, png
 from nic.picture.colour import cmyk, declared
 from nic.picture.colour import png as png_colour
-from nic.picture.files import boxes, heif, jxl, tiff
+from nic.picture.files import boxes, chunks, heif, jxl, loading, tiff
 from nic.picture.files.decoded import Decoded, with_alpha_last
+from nic.picture.files.kinds import kind_of
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
 from nic.picture.metadata.reading import of_file
@@ -68,16 +69,19 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
             found = _by_own_reader(data, limit)
         if found is not None:
             return _of_decoded(found, keep)
+        facts: dict[str, bytes] = {}
+        if data.startswith(chunks.SIGNATURE):  # loading does not check checksums
+            data, facts = chunks.mended(data)
         image = opened(data)
+        image.info.update(facts)
         width, height = image.size
         limit.check(width, height, Work.PICTURE)
-        with _damage(), native_stderr_closed():  # libtiff prints its own messages
-            if image.format == "PNG":  # loading does not check checksums
-                type(image)(io.BytesIO(data)).verify()
-            image.load()
+        shown = loading.shown(image)
+        with _damage():
+            image = loading.loaded(image, data, opened)
             if image.format == "PNG":
                 png.check_rows(data, image)
-        return _picture(image, data, keep)
+        return _picture(image, data, keep, shown)
 
 
 def of_image(image: Any, keep: Keep = "all") -> Picture:
@@ -86,11 +90,16 @@ def of_image(image: Any, keep: Keep = "all") -> Picture:
     Raises: UsageError when its samples cannot be coded.
     """
     with pillow_warnings_ignored():
-        return _picture(image.copy() if image.info.get("transparency") else image, b"", keep)
+        shown = loading.shown(image)
+        whole = image.copy() if image.info.get("transparency") else image
+        return _picture(whole, b"", keep, shown)
 
 
-def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
-    """The picture of an image that Pillow has loaded; ``data`` is its file, or empty."""
+def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = None) -> Picture:
+    """The picture of an image that Pillow has loaded; ``data`` is its file, or empty.
+
+    Args: shown: the part beyond which it is transparent, see ``loading.shown``.
+    """
     has_icc = bool(image.info.get("icc_profile"))
     if image.format == "PNG" and data:
         colour = png_colour.declared(data, has_icc)
@@ -107,6 +116,8 @@ def _picture(image: Any, data: bytes, keep: Keep) -> Picture:
     if several:
         kind = "pictures" if image.format == "MPO" else "frames"
         log.warning("note: only the first of several %s is coded", kind)
+    if shown is not None:
+        alpha = loading.within(shown, alpha, pixels)
     alpha = simplified(alpha)
     turned = None if alpha is None else _turned(alpha, turn)
     return Picture(_turned(pixels, turn), turned, found.only(keep))
@@ -153,11 +164,14 @@ def opened(data: bytes) -> Any:
     """
     with _damage():
         image = _of_plugins(data)
-    if image is None:
-        raise CorruptError("this is not a picture that can be read")
-    if image.format not in READERS:
-        raise CorruptError(f"pictures of format {image.format} are not read")
-    return image
+    if image is not None and image.format in READERS:
+        return image
+    kind = kind_of(data)
+    if kind is not None:
+        raise UsageError(f"this is {kind.name}, which is not read; {kind.remedy}")
+    if image is not None:
+        raise UsageError(f"this is {image.format}, which is not read; convert it to PNG first")
+    raise CorruptError("this is not a picture that can be read")
 
 
 def _of_plugins(data: bytes) -> Any:
@@ -189,6 +203,9 @@ def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
     if bits > 8:
         log.warning("note: %d bits per sample are coded as 8", bits)
     key = image.info.get("transparency")
+    if key is not None and image.mode in ("1", "L") and data.startswith(chunks.SIGNATURE):
+        most = (1 << data[24]) - 1  # Pillow scales the samples to 8 bits, but not the key
+        image.info["transparency"] = (key & most) * 255 // most
     if image.mode.startswith("I"):  # Pillow has more than 8 bits only for grey without alpha
         values = np.asarray(image)
         alpha = None if key is None else np.where(values == key, 0, 255).astype(np.uint8)

@@ -1,18 +1,23 @@
 """Pixels to picture files, through imageio and Pillow."""
 
 import logging
+import struct
 from dataclasses import replace
+from typing import Any
 
-from nic.errors import UsageError
+from nic.errors import NicError, UsageError
+from nic.models.quiet import native_stderr_closed
 from nic.picture import pam
 from nic.picture.colour import declared, png
-from nic.picture.formats import FORMATS, WITH_ALPHA
+from nic.picture.formats import FORMATS, LONGEST, WITH_ALPHA
 from nic.picture.metadata.writing import fitting, settings_of, tiff_settings
 from nic.picture.pixels import Picture, flattened, of_depth
 from nic.types import Pixels
 
 log = logging.getLogger("nic")
 
+# The errors that Pillow's writers raise for what a format cannot hold.
+FAILURES = (OSError, ValueError, TypeError, OverflowError, SystemError, RuntimeError, struct.error)
 EXTENSIONS = {"pgm": ".ppm"}  # by which imageio chooses a writer
 COLOUR_PGM = "a PGM holds only grey pictures and this one has colour; write a PPM"
 
@@ -23,13 +28,13 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
     If the format cannot hold alpha, the picture is blended over white; if it cannot hold some
     metadata, that is left out. A note says so.
 
-    Raises: UsageError for a colour picture as PGM.
+    Raises: UsageError for a colour picture as PGM, NicError for a picture that is too large for
+        the format.
     """
-    import imageio.v3 as iio
-
     from nic.format.channels import npy
 
     picture = picture if isinstance(picture, Picture) else Picture(picture)
+    check_sides(picture.pixels, name)
     if name == "pgm" and picture.pixels.ndim == 3:
         raise UsageError(COLOUR_PGM)
     if name != "npy":
@@ -46,8 +51,32 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
         settings = tiff_settings(settings)
     settings = FORMATS[name] | settings
     extension = EXTENSIONS.get(name, f".{name}")
-    data = bytes(iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings))
+    data = _written(samples, name, extension, settings)
     return png.with_colour(data, declared.parse(found.colour)) if found.colour else data
+
+
+def check_sides(pixels: Pixels, name: str) -> None:
+    """Raises NicError when a picture (H, W[, 3]) has too long a side for format ``name``."""
+    height, width = pixels.shape[:2]
+    most, text = LONGEST.get(name, (max(width, height), ""))
+    if max(width, height) > most:
+        raise NicError(
+            f"{name} has sides of at most {text} pixels and this picture has {width}x{height}; "
+            "use another format"
+        )
+
+
+def _written(samples: Pixels, name: str, extension: str, settings: dict[str, Any]) -> bytes:
+    """The bytes that Pillow's writer makes. Raises NicError when it fails."""
+    import imageio.v3 as iio
+
+    try:
+        with native_stderr_closed():  # libraries print why they fail
+            return bytes(
+                iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings)
+            )
+    except FAILURES as error:  # everything is in memory: it is no full disk
+        raise NicError(f"the picture cannot be written as {name}: {error}") from error
 
 
 def note_alpha(picture: Picture, name: str) -> bool:
