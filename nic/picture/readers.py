@@ -27,7 +27,7 @@ from nic.picture.files.decoded import Decoded, with_alpha_last
 from nic.picture.files.kinds import kind_of
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
-from nic.picture.metadata.reading import of_file
+from nic.picture.metadata.reading import of_file, of_turned
 from nic.picture.pixels import Picture, simplified
 from nic.types import Pixels
 
@@ -120,7 +120,7 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
         alpha = loading.within(shown, alpha, pixels)
     alpha = simplified(alpha)
     turned = None if alpha is None else _turned(alpha, turn)
-    return Picture(_turned(pixels, turn), turned, found.only(keep))
+    return Picture(_turned(pixels, turn), turned, of_turned(found.only(keep), turn))
 
 
 def _by_own_reader(data: bytes, limit: Limit) -> Decoded | None:
@@ -136,7 +136,8 @@ def _of_decoded(found: Decoded, keep: Keep) -> Picture:
     """The picture that a reader of one format gave."""
     alpha = simplified(found.alpha)
     turned = None if alpha is None else _turned(alpha, found.turn)
-    return Picture(_turned(found.pixels, found.turn), turned, found.metadata.only(keep))
+    metadata = of_turned(found.metadata.only(keep), found.turn)
+    return Picture(_turned(found.pixels, found.turn), turned, metadata)
 
 
 @contextmanager

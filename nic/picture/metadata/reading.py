@@ -1,11 +1,12 @@
 """Metadata of picture files, as a record has it."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
 from nic.picture.metadata.tags import of_tags
-from nic.picture.metadata.upright import upright
+from nic.picture.metadata.upright import turned, upright
 
 log = logging.getLogger("nic")
 
@@ -36,6 +37,12 @@ def of_parts(icc: bytes, exif: bytes, xmp: bytes, colour: bytes = b"") -> tuple[
             log.warning("note: %s of %d bytes is not kept", kind.upper(), len(content))
     kept = {kind: content for kind, content in found.items() if len(content) <= MAX_SIZE}
     return Metadata(**kept), turn
+
+
+def of_turned(found: Metadata, turn: int) -> Metadata:
+    """The metadata of a picture whose pixels were turned upright from orientation ``turn``."""
+    exif, xmp = turned(found.exif, found.xmp, turn)
+    return replace(found, exif=exif, xmp=xmp)
 
 
 def _bytes(value: object) -> bytes:

@@ -1,13 +1,22 @@
-"""Orientation in EXIF and XMP: read, and set to "upright"."""
+"""Orientation in EXIF and XMP: read, set to "upright", and what else a turn changes there."""
 
 import logging
 import re
 import struct
+from contextlib import suppress
 
 log = logging.getLogger("nic")
 
 ORIENTATION = 0x0112
 XMP_ORIENTATION = re.compile(rb"""(tiff:Orientation(?:\s*=\s*["']|>)\s*)([1-8])(?![0-9])""")
+# Tags of width and height: those of the picture, and in the directory EXIF those of its pixels.
+EXIF_DIRECTORY, SIDES, PIXEL_SIDES = 0x8769, (0x0100, 0x0101), (0xA002, 0xA003)
+# Width and height in XMP, as attributes or elements.
+XMP_SIDES = tuple(
+    tuple(re.compile(rb"""(%b(?:\s*=\s*["']|>)\s*)([0-9]+)""" % name) for name in pair)
+    for pair in ((b"tiff:ImageWidth", b"tiff:ImageLength"),
+                 (b"exif:PixelXDimension", b"exif:PixelYDimension"))
+)  # fmt: skip
 SHORT, LONG = 3, 4  # EXIF's types of 16-bit and 32-bit numbers
 
 
@@ -39,8 +48,70 @@ def upright_exif(exif: bytes) -> tuple[bytes, int]:
         return b"", 0
 
 
+def turned(exif: bytes, xmp: bytes, turn: int) -> tuple[bytes, bytes]:
+    """EXIF and XMP of a picture whose pixels were turned from orientation ``turn``.
+
+    Width and height are exchanged if the sides of the picture were, and the thumbnail is unlinked.
+    Everything stays at its offset in EXIF.
+    """
+    if not 2 <= turn <= 8:
+        return exif, xmp
+    data = bytearray(exif)
+    with suppress(struct.error, LookupError):  # a directory beyond the end has no sides
+        _turn(data, exchanged=turn >= 5)
+    if turn >= 5:
+        for pair in XMP_SIDES:
+            xmp = _exchanged(xmp, *pair)
+    return bytes(data), xmp
+
+
+def _turn(exif: bytearray, exchanged: bool) -> None:
+    order = _order(exif)
+    (at,) = struct.unpack_from(f"{order}I", exif, 4)
+    entries, after = _directory(exif, order, at)
+    if after + 4 <= len(exif):
+        struct.pack_into(f"{order}I", exif, after, 0)
+    if not exchanged:
+        return
+    _exchange(exif, entries, SIDES)
+    if EXIF_DIRECTORY in entries:
+        (at,) = struct.unpack_from(f"{order}I", exif, entries[EXIF_DIRECTORY] + 8)
+        _exchange(exif, _directory(exif, order, at)[0], PIXEL_SIDES)
+
+
+def _directory(exif: bytearray, order: str, at: int) -> tuple[dict[int, int], int]:
+    """The offset of the entry of each tag in the directory at ``at``, and where they end."""
+    (count,) = struct.unpack_from(f"{order}H", exif, at)
+    places = range(at + 2, at + 2 + 12 * count, 12)
+    if places.stop > len(exif):
+        raise LookupError("the directory does not end")
+    entries = {struct.unpack_from(f"{order}H", exif, place)[0]: place for place in places}
+    return entries, places.stop
+
+
+def _exchange(exif: bytearray, entries: dict[int, int], tags: tuple[int, int]) -> None:
+    """Exchange type, count and value of two tags; without one of them nothing changes."""
+    one, other = (entries.get(tag, -1) for tag in tags)
+    if one >= 0 and other >= 0:
+        first, second = slice(one + 2, one + 12), slice(other + 2, other + 12)
+        exif[first], exif[second] = exif[second], exif[first]
+
+
+def _exchanged(xmp: bytes, width: re.Pattern[bytes], height: re.Pattern[bytes]) -> bytes:
+    """XMP with two numbers exchanged; without one of them nothing changes."""
+    wide, high = width.search(xmp), height.search(xmp)
+    if wide is None or high is None:
+        return xmp
+    xmp = width.sub(lambda found: found[1] + high[2], xmp)
+    return height.sub(lambda found: found[1] + wide[2], xmp)
+
+
+def _order(exif: bytearray) -> str:
+    return {b"II*\0": "<", b"MM\0*": ">"}[bytes(exif[:4])]
+
+
 def _upright(exif: bytearray) -> tuple[bytes, int]:
-    order = {b"II*\0": "<", b"MM\0*": ">"}[bytes(exif[:4])]
+    order = _order(exif)
     (at,) = struct.unpack_from(f"{order}I", exif, 4)
     (count,) = struct.unpack_from(f"{order}H", exif, at)
     after = at + 2 + 12 * count
