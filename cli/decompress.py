@@ -8,8 +8,10 @@ from nic.cli.batch.run import Batch
 from nic.cli.common import options
 from nic.cli.common.command import command
 from nic.format.channels import Channels
+from nic.picture import formats
 from nic.picture.metadata import Keep
 from nic.settings import Decoding, Settings
+from nic.types import Depth
 
 
 @command("decompress", epilog="See also: nic-compress(1), nic-test(1), nic(1).")
@@ -19,6 +21,7 @@ from nic.settings import Decoding, Settings
 @options.keep
 @options.channel_list(options.DECODED)
 @options.picture_format
+@options.depth
 @options.network
 @options.threads
 @options.inputs
@@ -34,6 +37,7 @@ def main(
     keep: bool,
     channels: Channels | None,
     picture_format: str | None,
+    depth: Depth | None,
     recursive: bool,
     filelist: str | None,
     null: bool,
@@ -54,10 +58,12 @@ def main(
     Examples:
       nic decompress a.nic -o b.tiff
       nic decompress --format jpeg --output-dir out *.nic
+      nic decompress --depth 16 --format tiff a.nic
       nic decompress -r -j 0 --output-dir out archive
       nic decompress < a.nic | display
     """
-    decoding = Decoding(channels, tolerate, metadata)
+    formats.depth_in(picture_format or formats.format_of(output), depth)  # one error for all files
+    decoding = Decoding(channels, tolerate, metadata, depth)
     how = Decompress(Settings(**network), decoding, picture_format, force, keep)
     suffix = picture_format or "png"
     inputs = Inputs(

@@ -8,8 +8,10 @@
     Image.open("photo.png").save("photo.nic", quality=50)
     Image.open("photo.nic").show()
 
-Size, mode and metadata are known before the pixels are decoded. ``save`` takes the keywords of
-``nic.compress``, and ``icc_profile``, ``exif`` and ``xmp`` as Pillow's own formats do.
+Size, mode and metadata are known before the pixels are decoded. A grey picture of 16 bits without
+transparency has the mode I;16. Pillow has no mode for other pictures of 16 bits, so they get 8.
+``save`` takes the keywords of ``nic.compress``, and ``icc_profile``, ``exif`` and ``xmp`` as
+Pillow's own formats do.
 imageio reads and writes .nic files through this plugin too.
 """
 
@@ -50,9 +52,9 @@ class NicImageFile(ImageFile.ImageFile):
         except NicError as error:
             raise OSError(f"damaged .nic file: {error}") from error
         header = self._records[0].header
-        mode = MODES[header.colour]
+        mode, is_deep = MODES[header.colour], header.bit_depth == 16
         has_alpha = any(record.alpha for record in self._records)
-        self._mode = WITH_ALPHA[mode] if has_alpha else mode
+        self._mode = WITH_ALPHA[mode] if has_alpha else "I;16" if is_deep and mode == "L" else mode
         self._size = header.width, header.strip[1] if header.strip else header.height
         self.info |= {INFO[kind]: getattr(found, kind) for kind in found.kinds}
 
@@ -60,10 +62,11 @@ class NicImageFile(ImageFile.ImageFile):
         """Decode the pixels. Raises OSError for damaged data or a missing model."""
         if self._records:
             try:
-                picture = _decoded(self._records)
+                picture = _decoded(self._records, 16 if self.mode == "I;16" else 8)
             except NicError as error:
                 raise OSError(f"{error}") from error
-            self.im = Image.fromarray(picture.samples).convert(self.mode).im
+            image = Image.fromarray(picture.samples)
+            self.im = (image if image.mode == self.mode else image.convert(self.mode)).im
             self._records = []
         return super().load()
 
@@ -74,8 +77,8 @@ def _first_picture(data: bytes) -> list[Record]:
     return [record for _, record in next(by_picture(records))]
 
 
-def _decoded(records: list[Record]) -> Picture:
-    return joined([strip for _, strip in shared(Settings()).decode_strips(records)])
+def _decoded(records: list[Record], depth: int) -> Picture:
+    return joined([strip for _, strip in shared(Settings()).decode_strips(records, depth)])
 
 
 def _accept(start: bytes) -> bool:

@@ -3,7 +3,7 @@
 import logging
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,9 +69,10 @@ def decompress(source: str, target: str | None, how: Decompress) -> None:
     run, report = shared(how.settings), Report()
     named = target is not None and target != "-"
     name = how.picture_format or formats.format_of(target)
+    decoding = replace(how.decoding, depth=formats.depth_in(name, how.decoding.depth))
     _refuse(source, target, how.force)
     with reading(source) as file, writing(target, how.force, _facts(source, file)) as out:
-        for count, parts in enumerate(run.decode_stream(file, how.decoding, report)):
+        for count, parts in enumerate(run.decode_stream(file, decoding, report)):
             if named and count:
                 raise UsageError("holds more than one picture; use nic-decode")
             rows.write(out, parts, name, run.limit)

@@ -9,6 +9,7 @@ from nic.errors import UsageError
 from nic.format.channels import Channels
 from nic.picture.metadata import Keep
 from nic.settings import Decoding
+from nic.types import Depth
 
 
 @command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic(1).")
@@ -16,6 +17,7 @@ from nic.settings import Decoding
 @options.output
 @options.channel_list(options.DECODED)
 @options.picture_format
+@options.depth
 @options.network
 @options.threads
 @options.tolerate
@@ -27,6 +29,7 @@ def main(
     force: bool,
     channels: Channels | None,
     picture_format: str | None,
+    depth: Depth | None,
     tolerate: bool,
     metadata: Keep,
     **network: Any,
@@ -49,9 +52,9 @@ def main(
     from nic.picture import formats, rows
 
     run = Codec(**network)
-    decoding = Decoding(channels, tolerate, metadata)
     named = output is not None and output != "-"
     name = picture_format or formats.format_of(output)
+    decoding = Decoding(channels, tolerate, metadata, formats.depth_in(name, depth))
     done, report = 0, Report()
     with writing(output, force) as out:
         for path in files or ("-",):

@@ -23,7 +23,7 @@ class Coder:
         title: name with the settings that matter for a comparison: subsampling, effort, tuning.
         parameter: name of the parameter that is a level.
         levels: from small files to large ones.
-        encode: gives the whole file for pixels, uint8 (H, W, 3), and a level.
+        encode: gives the whole file for pixels, uint8 or uint16 (H, W, 3), and a level.
         decode: gives the pixels for a file.
     """
 

@@ -30,7 +30,7 @@ def in_folders(paths: Sequence[Path]) -> list[Path]:
 
 
 def load(path: Path) -> Pixels:
-    """The pixels of a picture file, uint8 (H, W, 3): grey as RGB, no alpha.
+    """The pixels of a picture file, uint8 or uint16 (H, W, 3): grey as RGB, no alpha.
 
     A transparent picture is blended over white, with a note. Otherwise the colour of invisible
     pixels would be measured.

@@ -1,17 +1,12 @@
 """PAM, netpbm's format P7 with transparency, which Pillow does not read or write."""
 
-import logging
-import math
-
 import numpy as np
-from numpy.typing import NDArray
 
 from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
-
-log = logging.getLogger("nic")
-
-Samples = NDArray[np.uint8 | np.uint16]
+from nic.picture.files.pnm import body
+from nic.picture.pixels import scaled
+from nic.types import Pixels, peak
 
 MAGIC = b"P7\n"
 END = b"\nENDHDR\n"
@@ -21,10 +16,10 @@ DEPTHS = {"BLACKANDWHITE": 1, "GRAYSCALE": 1, "BLACKANDWHITE_ALPHA": 2, "GRAYSCA
 TYPES = {1: "GRAYSCALE", 2: "GRAYSCALE_ALPHA", 3: "RGB", 4: "RGB_ALPHA"}
 
 
-def read(data: bytes, limit: Limit) -> Samples:
-    """The first picture of a PAM file: uint8 (H, W, C), C of 1 to 4, alpha last.
+def read(data: bytes, limit: Limit) -> Pixels:
+    """The first picture of a PAM file: (H, W, C), C of 1 to 4, alpha last.
 
-    Samples of more than 8 bits are scaled to 8, with a note.
+    It is uint8, or uint16 if samples have more than 8 bits.
 
     Raises: CorruptError for damage, UsageError for tuples of another type, NicError when the
         picture is larger than ``limit``.
@@ -39,20 +34,15 @@ def read(data: bytes, limit: Limit) -> Samples:
     if len(data) - start < count * kind.itemsize:
         raise CorruptError("the picture is damaged: it ends before its last row")
     values = np.frombuffer(data, kind, count, start)
-    if most > 255:
-        log.warning("note: %d bits per sample are coded as 8", math.ceil(math.log2(most + 1)))
-    if values.max() > most:
-        raise CorruptError(f"the picture is damaged: it has samples above {most}")
-    if most != 255:
-        values = (values.astype(np.uint32) * 255 + most // 2) // most
-    return values.astype(np.uint8).reshape(height, width, depth)
+    return scaled(values.reshape(height, width, depth), most)
 
 
-def write(samples: Samples) -> bytes:
-    """The bytes of a PAM file of uint8 (H, W) or (H, W, C), C of 1 to 4, alpha last."""
+def write(samples: Pixels) -> bytes:
+    """The bytes of a PAM file of samples (H, W) or (H, W, C), C of 1 to 4, alpha last."""
     height, width, depth = samples.reshape(*samples.shape[:2], -1).shape
-    head = f"WIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\nMAXVAL 255\nTUPLTYPE {TYPES[depth]}"
-    return MAGIC + head.encode() + END + samples.tobytes()
+    shape = f"WIDTH {width}\nHEIGHT {height}\nDEPTH {depth}"
+    head = f"{shape}\nMAXVAL {peak(samples)}\nTUPLTYPE {TYPES[depth]}"
+    return MAGIC + head.encode() + END + body(samples)
 
 
 def _facts(head: bytes) -> tuple[int, int, int, int]:

@@ -1,10 +1,12 @@
 """A decoded picture: pixels, alpha and metadata; and the number of bits of its samples."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from nic.errors import CorruptError
 from nic.picture.metadata import NOTHING, Metadata
 from nic.types import Pixels, depth_of, peak
 
@@ -64,6 +66,20 @@ def with_depth(pixels: Pixels, depth: int) -> Pixels:
     if depth == 16:
         return pixels.astype(np.uint16) * np.uint16(STEP)
     return ((pixels.astype(np.uint32) + STEP // 2) // STEP).astype(np.uint8)
+
+
+def scaled(values: NDArray[Any], most: int) -> Pixels:
+    """Samples of 0 to ``most`` with the full range of uint8, or of uint16 if ``most`` is above 255.
+
+    Raises: CorruptError for a sample that is negative or above ``most``.
+    """
+    if values.size and not (values.min() >= 0 and values.max() <= most):
+        raise CorruptError(f"the picture is damaged: it has samples above {most}")
+    kind = np.uint8 if most <= 255 else np.uint16
+    white = int(np.iinfo(kind).max)
+    if most != white:
+        values = (values.astype(np.uint32) * white + most // 2) // most
+    return np.ascontiguousarray(values, kind)
 
 
 def of_depth(picture: Picture, depth: int) -> Picture:

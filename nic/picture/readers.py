@@ -1,12 +1,11 @@
-"""Picture files to pixels, through Pillow.
+"""Picture files to pixels: through Pillow, or by a reader of their format for 16 bits per sample.
 
-The codec holds 8-bit grey or RGB, and one frame. Deeper samples and CMYK are converted and
-further frames are left out, each with a note.
+The codec holds grey or RGB of 8 or 16 bits, and one frame. CMYK is converted and further frames
+are left out, each with a note.
 """
 
 import io
 import logging
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import ANY, Limit, Work
@@ -22,7 +20,7 @@ from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import pam, png
 from nic.picture.colour import cmyk, declared
 from nic.picture.colour import png as png_colour
-from nic.picture.files import boxes, chunks, heif, jxl, loading, tiff
+from nic.picture.files import boxes, chunks, deep, heif, jxl, loading, pnm, tiff
 from nic.picture.files.decoded import Decoded, with_alpha_last
 from nic.picture.files.kinds import kind_of
 from nic.picture.formats import READERS
@@ -38,23 +36,17 @@ TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Imag
 # The errors that Pillow's readers raise for damaged files.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           AssertionError, AttributeError, RuntimeError, struct.error, zlib.error)  # fmt: skip
-# Header of PGM and PPM: kind, width, height and maximum, separated by white space and comments.
-_GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
-PNM = re.compile(rb"P([2356])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
-BITS_PER_SAMPLE = 258  # tag of TIFF
-# Start of the signature, and bits per sample, of a 16-bit PNG. Pillow reads its colour as 8 bits.
-DEEP_PNG = b"\x89PNG\x10"
-DEEP_GREY_ALPHA = DEEP_PNG + b"\4"  # the same with colour type 4, which Pillow reads as colour
 
 
 def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
-    """Decode a picture file of any format to 8 bits, turned upright.
+    """Decode a picture file of any format, turned upright.
 
     Args:
         data: the file.
         limit: the most pixels.
         keep: which metadata to keep.
-    Returns: the picture; grey stays grey, and alpha is None if all pixels are opaque.
+    Returns: the picture, of 16 bits if its samples have more than 8; grey stays grey, and alpha is
+        None if all pixels are opaque.
     Raises: CorruptError for a file that is damaged or no picture, UsageError when its samples
         cannot be coded, NicError when it is larger than ``limit``.
     """
@@ -64,6 +56,9 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         raise UsageError("this is a nic stream already; decode it with nic-decode")
     if data.startswith(pam.MAGIC):
         return Picture.of_samples(pam.read(data, limit))
+    head = pnm.PNM.match(data)
+    if head is not None and pnm.is_deep(head):
+        return Picture(pnm.read(data, head, limit))
     with pillow_warnings_ignored():
         with _damage():
             found = _by_own_reader(data, limit)
@@ -79,7 +74,7 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         shown = loading.shown(image)
         with _damage():
             image = loading.loaded(image, data, opened)
-            if image.format == "PNG":
+            if image.format == "PNG" and not deep.is_png(data):  # of 16 bits, libpng checks
                 png.check_rows(data, image)
         return _picture(image, data, keep, shown)
 
@@ -192,28 +187,23 @@ def _of_plugins(data: bytes) -> Any:
 
 
 def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
-    """Pixels and alpha, in 8 bits, of an image that Pillow has loaded. Raises UsageError."""
-    if image.format == "AVIF" and data and (samples := heif.deep_avif(data)) is not None:
-        deep = with_alpha_last(samples)
-        return deep.pixels, deep.alpha
-    bits = _bits(image, data)
+    """Pixels and alpha of an image that Pillow has loaded. Raises UsageError."""
+    if (samples := _deep(image, data)) is not None:
+        found = with_alpha_last(samples)
+        return found.pixels, found.alpha
     if image.mode == "F":
         raise UsageError("the picture has floating-point samples; convert it to 8 bits first")
     if image.mode == "LAB":
         raise UsageError("the picture is in CIELAB; convert it to RGB first")
-    if bits > 8:
-        log.warning("note: %d bits per sample are coded as 8", bits)
+    if image.mode.startswith("I"):  # Pillow has more than 8 bits only for grey without alpha
+        values, key = np.asarray(image), image.info.get("transparency")
+        alpha = None if key is None else np.where(values == key, 0, 65535).astype(np.uint16)
+        return np.clip(values, 0, 65535).astype(np.uint16), alpha
     key = image.info.get("transparency")
     if key is not None and image.mode in ("1", "L") and data.startswith(chunks.SIGNATURE):
         most = (1 << data[24]) - 1  # Pillow scales the samples to 8 bits, but not the key
         image.info["transparency"] = (key & most) * 255 // most
-    if image.mode.startswith("I"):  # Pillow has more than 8 bits only for grey without alpha
-        values = np.asarray(image)
-        alpha = None if key is None else np.where(values == key, 0, 255).astype(np.uint8)
-        return _eight_bit(values, (1 << bits) - 1), alpha
-    if bits == 16 and isinstance(key, tuple):  # Pillow keeps only the high byte of samples
-        image.info["transparency"] = tuple(value >> 8 for value in key)
-    grey = image.mode in ("1", "L", "LA", "La") or data[:4] + data[24:26] == DEEP_GREY_ALPHA
+    grey = image.mode in ("1", "L", "LA", "La")
     if not image.has_transparency_data:
         return np.array(image.convert("L" if grey else "RGB"), np.uint8), None
     rgba = np.array((image.convert("LA") if grey else image).convert("RGBA"), np.uint8)
@@ -221,18 +211,11 @@ def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
     return np.ascontiguousarray(pixels), np.ascontiguousarray(rgba[..., 3])
 
 
-def _bits(image: Any, data: bytes) -> int:
-    """Bits per sample in the file."""
-    if image.format == "TIFF":
-        return int(max(image.tag_v2.get(BITS_PER_SAMPLE, (1,))))
-    if data[:4] + data[24:25] == DEEP_PNG:
-        return 16
-    pnm = PNM.match(data)
-    return 16 if image.mode.startswith("I") or (pnm and int(pnm[4]) > 255) else 8
-
-
-def _eight_bit(values: NDArray[np.generic], most: int) -> Pixels:
-    return np.asarray(np.clip(values, 0, most) * (255 / most) + 0.5, np.uint8)
+def _deep(image: Any, data: bytes) -> Pixels | None:
+    """The samples of a file with 16 bits that Pillow reads as 8, alpha last; None for others."""
+    if deep.is_png(data):
+        return deep.read_png(data)
+    return heif.deep_avif(data) if image.format == "AVIF" and data else None
 
 
 def _turned(plane: Pixels, orientation: int) -> Pixels:

@@ -1,6 +1,6 @@
 """Reading and writing pictures row by row, for pictures that are too large for memory.
 
-Binary 8-bit PGM and PPM (netpbm's formats P5 and P6) can be read a few rows at a time, even from
+Binary PGM and PPM (netpbm's formats P5 and P6) can be read a few rows at a time, even from
 a pipe. A picture of any other format is decoded whole and then cut.
 """
 
@@ -16,10 +16,10 @@ from nic.format.header import Header
 from nic.limits import ANY, Limit, Work
 from nic.picture import pixels, readers, writers
 from nic.picture.alpha import fill_hidden
+from nic.picture.files import pnm
 from nic.picture.metadata import NOTHING, Keep, Metadata
 from nic.picture.metadata.writing import fitting
-from nic.picture.pixels import Picture
-from nic.picture.readers import PNM
+from nic.picture.pixels import Picture, scaled
 from nic.picture.writers import COLOUR_PGM
 from nic.types import Pixels, peak
 
@@ -85,7 +85,7 @@ def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]
     start = source.read(2)
     if start not in (b"P5", b"P6"):
         return None, start
-    while not (found := PNM.match(start)) and len(start) < MAX_HEADER:
+    while not (found := pnm.PNM.match(start)) and len(start) < MAX_HEADER:
         byte = source.read(1)
         if not byte:
             break
@@ -93,17 +93,18 @@ def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]
     if found is None:
         return None, start
     width, height, maximum = (int(found[i]) for i in (2, 3, 4))
-    if maximum != 255 or width * height <= strip_pixels:
+    if not (maximum == 255 or pnm.is_deep(found)) or width * height <= strip_pixels:
         return None, start
+    pnm.check_most(maximum)
     shape = (width,) if found[1] == b"5" else (width, 3)
 
     def read(n: int) -> Pixels:
-        pixels = np.empty((n, *shape), np.uint8)
-        view = pixels.data.cast("B") if pixels.size else memoryview(b"")
+        values = np.empty((n, *shape), np.uint8 if maximum == 255 else ">u2")
+        view = pnm.as_bytes(values)
         for at in range(0, len(view), PIECE):
             piece = _read(source, min(PIECE, len(view) - at))
             view[at : at + len(piece)] = piece
-        return pixels
+        return values if maximum == 255 else scaled(values, maximum)
 
     return Rows(width, height, read), b""
 
@@ -152,12 +153,12 @@ def write(
         return
     if name == "pgm" and first.pixels.ndim == 3:
         raise UsageError(COLOUR_PGM)
-    kind, noted = 5 if first.pixels.ndim == 2 else 6, False
-    fitting(first.metadata, name, kind == 5)
-    out.write(b"P%d\n%d %d\n255\n" % (kind, header.width, header.strip[1]))
+    grey, noted = first.pixels.ndim == 2, False
+    fitting(first.metadata, name, grey)
+    out.write(pnm.head(header.width, header.strip[1], grey, peak(first.pixels)))
     for strip in strips:
         noted = noted or writers.note_alpha(strip, name)
-        out.write(np.ascontiguousarray(pixels.flattened(pixels.of_depth(strip, 8))).data)
+        out.write(pnm.body(pixels.flattened(strip)))
 
 
 def joined(strips: list[Picture]) -> Picture:

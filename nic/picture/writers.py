@@ -9,10 +9,11 @@ from nic.errors import NicError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.picture import pam
 from nic.picture.colour import declared, png
-from nic.picture.formats import FORMATS, LONGEST, WITH_ALPHA
+from nic.picture.files import deep, pnm
+from nic.picture.formats import DEEP, FORMATS, LONGEST, WITH_ALPHA
 from nic.picture.metadata.writing import fitting, settings_of, tiff_settings
 from nic.picture.pixels import Picture, flattened, of_depth
-from nic.types import Pixels
+from nic.types import Pixels, depth_of
 
 log = logging.getLogger("nic")
 
@@ -25,8 +26,8 @@ COLOUR_PGM = "a PGM holds only grey pictures and this one has colour; write a PP
 def write(picture: Picture | Pixels, name: str) -> bytes:
     """The bytes of a picture file of format ``name``, a key of FORMATS.
 
-    If the format cannot hold alpha, the picture is blended over white; if it cannot hold some
-    metadata, that is left out. A note says so.
+    If the format holds only 8 bits, samples of 16 are rounded. If it cannot hold alpha, the picture
+    is blended over white; if it cannot hold some metadata, that is left out. A note says so.
 
     Raises: UsageError for a colour picture as PGM, NicError for a picture that is too large for
         the format.
@@ -37,7 +38,7 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
     check_sides(picture.pixels, name)
     if name == "pgm" and picture.pixels.ndim == 3:
         raise UsageError(COLOUR_PGM)
-    if name != "npy":
+    if name not in DEEP:
         picture = of_depth(picture, 8)
     if name not in WITH_ALPHA:
         note_alpha(picture, name)
@@ -50,8 +51,7 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
     if name == "tiff":
         settings = tiff_settings(settings)
     settings = FORMATS[name] | settings
-    extension = EXTENSIONS.get(name, f".{name}")
-    data = _written(samples, name, extension, settings)
+    data = _written(samples, name, settings)
     return png.with_colour(data, declared.parse(found.colour)) if found.colour else data
 
 
@@ -66,17 +66,26 @@ def check_sides(pixels: Pixels, name: str) -> None:
         )
 
 
-def _written(samples: Pixels, name: str, extension: str, settings: dict[str, Any]) -> bytes:
-    """The bytes that Pillow's writer makes. Raises NicError when it fails."""
-    import imageio.v3 as iio
-
+def _written(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
+    """The bytes that the writer of a format makes. Raises NicError when it fails."""
+    if depth_of(samples) == 16 and name in ("ppm", "pgm"):
+        return pnm.write(samples)
     try:
         with native_stderr_closed():  # libraries print why they fail
-            return bytes(
-                iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings)
-            )
+            return _by_library(samples, name, settings)
     except FAILURES as error:  # everything is in memory: it is no full disk
         raise NicError(f"the picture cannot be written as {name}: {error}") from error
+
+
+def _by_library(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
+    """The bytes of a file of 8 bits by Pillow, or of 16 bits by the writer for them."""
+    if depth_of(samples) == 16:
+        write_deep = deep.write_png if name == "png" else deep.write_tiff
+        return write_deep(samples, settings)
+    import imageio.v3 as iio
+
+    extension = EXTENSIONS.get(name, f".{name}")
+    return bytes(iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings))
 
 
 def note_alpha(picture: Picture, name: str) -> bool:

@@ -13,15 +13,16 @@ from programs import assert_fails, invoke, run, start
 from nic.cli.batch.inputs import PICTURES
 
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
-DEEP = "16 bits per sample are coded as 8"
+FIRST = "only the first of several frames is coded"
 
 
 @pytest.fixture
-def deep(tmp_path):
+def moving(tmp_path):
     """Two pictures about which there is something to note."""
     paths = [tmp_path / f"{name}.png" for name in "ab"]
     for path in paths:
-        Image.fromarray(np.full((8, 8), 30000, np.uint16)).save(path)
+        frames = [Image.fromarray(np.full((8, 8), grey, np.uint8)) for grey in (10, 90)]
+        frames[0].save(path, save_all=True, append_images=frames[1:])
     return paths
 
 
@@ -51,13 +52,13 @@ def test_nic_alone_shows_its_help():
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_notes_name_the_picture(deep, jobs):
-    result = run("nic", "compress", "-j", jobs, *deep)
+def test_notes_name_the_picture(moving, jobs):
+    result = run("nic", "compress", "-j", jobs, *moving)
     assert result.code == 0
-    assert result.err == "".join(f"nic: note: {path}: {DEEP}\n" for path in deep)
+    assert result.err == "".join(f"nic: note: {path}: {FIRST}\n" for path in moving)
 
 
-def test_notes_on_what_is_decoded_name_the_file(tmp_path, deep):
+def test_notes_on_what_is_decoded_name_the_file(tmp_path):
     samples = np.full((8, 8, 4), 90, np.uint8)
     Image.fromarray(samples).save(tmp_path / "glass.png")
     path = tmp_path / "glass.nic"

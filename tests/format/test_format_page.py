@@ -364,7 +364,22 @@ def test_the_page_says_enough_of_alpha_and_metadata(codec, photographs):
             continue
         inner = page.alpha(read)
         assert inner.grey
+        assert inner.depth == read.depth == 8
         expected = codec.to_symbols(from_bytes(page.MAGIC + read.alpha[1:]))
         assert np.array_equal(
             np.ravel(page.decode(inner, arrays_of(inner.model))), planes(expected).ravel()
         )
+
+
+@pytest.mark.parametrize("step", [257, 1])
+def test_the_page_says_enough_of_16_bits(codec, photographs, step):
+    """Alpha that has only 8 bits is stored as 8, and scaled when it is read."""
+    pixels, alpha = (
+        photographs[name][:40, :56].astype(np.uint16) for name in ("coffee", "chelsea")
+    )
+    for colour in (pixels, pixels[..., 0]):
+        source = Picture(colour * 257, alpha[..., 0] * step)
+        read = page.read_packed(to_bytes(codec.forward(codec.encode(source), Stage.PACKED)))
+        assert read.depth == 16
+        assert read.grey == (colour.ndim == 2)
+        assert np.array_equal(page.alpha(read), alpha[..., 0] * step)

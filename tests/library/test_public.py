@@ -117,7 +117,7 @@ def test_info_and_latents(files):
 def test_bad_arguments_are_errors_of_the_project(files, stages):
     data = nic.compress(files["rgb.png"])
     for wrong in (
-        np.zeros((2, 2), np.uint16),
+        np.zeros((2, 2), np.int16),
         np.zeros((2, 2, 5), np.uint8),
         np.zeros(3, np.uint8),
     ):

@@ -1,4 +1,4 @@
-"""Picture files: what comes in, upright and in 8 bits; what goes out, read by Pillow itself."""
+"""Picture files of 8 bits: upright when they are read, and read by Pillow when they are written."""
 
 import io
 import logging
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pictures import raw_png, saved
+from pictures import saved
 from PIL import Image
 
 from nic.errors import CorruptError, NicError, UsageError
@@ -89,23 +89,6 @@ def test_a_palette_becomes_colour():
 def test_one_bit_becomes_grey():
     image = Image.fromarray(GREY).convert("1")
     assert np.array_equal(read(saved(image)), np.array(image, np.uint8) * 255)
-
-
-def test_16_bit_grey_is_rounded_to_8_with_a_note(caplog):
-    deep = np.array([[0, 128, 129, 257], [32767, 32896, 65406, 65535]], np.uint16)
-    with caplog.at_level(logging.WARNING, "nic"):
-        pixels = read(saved(Image.fromarray(deep), "PNG"))
-    assert np.array_equal(pixels, np.floor(deep / 257 + 0.5).astype(np.uint8))
-    assert [r.message for r in caplog.records] == ["note: 16 bits per sample are coded as 8"]
-
-
-def test_16_bit_colour_is_brought_to_8_with_a_note(caplog):
-    deep = np.random.default_rng(1).integers(0, 65536, (4, 5, 3))
-    with caplog.at_level(logging.WARNING, "nic"):
-        pixels = read(raw_png(deep, colour_type=2))
-    assert pixels.shape == (4, 5, 3)
-    assert np.abs(pixels - deep / 257).max() <= 1
-    assert "16 bits" in caplog.text
 
 
 def test_8_bits_are_read_without_a_note(caplog):

@@ -196,7 +196,7 @@ def alpha(record: Packed) -> np.ndarray | Packed | None:
     demand(image.size == (record.width, record.height), "size of alpha")
     if image.mode == "I;16":
         return np.array(image) if record.depth == 16 else np.rint(np.array(image) / 257)
-    return np.array(image.convert("L")) * (257 if record.depth == 16 else 1)
+    return np.array(image.convert("L"), int) * (257 if record.depth == 16 else 1)
 
 
 # -- channels -----------------------------------------------------------------------------------

@@ -83,6 +83,17 @@ def picture_format(function: F) -> F:
     )(function)
 
 
+def depth(function: F) -> F:
+    """``--depth`` of decoded pictures, as an int."""
+    return click.option(
+        "--depth",
+        type=click.Choice(["8", "16"]),
+        callback=lambda _, __, value: None if value is None else int(value),
+        help="Bits per sample of the picture. Default: as many as its source had, or 8 in a format "
+        "that cannot hold 16.",
+    )(function)
+
+
 def tolerate(function: F) -> F:
     """``--tolerate``."""
     return click.option(

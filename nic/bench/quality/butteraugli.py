@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from nic.errors import NicError
+from nic.picture.pixels import with_depth
 from nic.types import Pixels
 
 PROGRAM = "butteraugli_main"
@@ -28,7 +29,9 @@ def is_installed() -> bool:
 
 
 def butteraugli(reference: Pixels, decoded: Pixels) -> float:
-    """Distance of a decoded picture, both uint8 (H, W, 3); lower is better, 0 is equal.
+    """Distance of a decoded picture, both (H, W, 3); lower is better, 0 is equal.
+
+    Samples of 16 bits are rounded to 8.
 
     Raises: NicError when the program fails.
     """
@@ -37,7 +40,7 @@ def butteraugli(reference: Pixels, decoded: Pixels) -> float:
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, name) for name in ("reference.ppm", "decoded.ppm")]
         for path, pixels in zip(paths, (reference, decoded), strict=True):
-            Image.fromarray(pixels).save(path)
+            Image.fromarray(with_depth(pixels, 8)).save(path)
         done = subprocess.run([PROGRAM, *paths], capture_output=True, text=True)
     found = NORM.search(done.stdout)
     if done.returncode or found is None:

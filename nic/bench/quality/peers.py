@@ -1,8 +1,8 @@
 """Other codecs to compare with, each with its best settings.
 
-All code 4:4:4 except WebP, whose format has only 4:2:0. HEVC is tuned for fidelity; with x265's
-defaults it loses half a decibel of PSNR or more. AVIF has two settings, because neither is better
-in all metrics.
+All get 8 bits per sample, and all code 4:4:4 except WebP, whose format has only 4:2:0. HEVC is
+tuned for fidelity; with x265's defaults it loses half a decibel of PSNR or more. AVIF has two
+settings, because neither is better in all metrics.
 """
 
 import importlib.util
@@ -22,6 +22,7 @@ import numpy as np
 
 from nic.bench.codecs import Coder
 from nic.errors import NicError, UsageError
+from nic.picture.pixels import with_depth
 from nic.resources import cores
 from nic.types import Pixels
 
@@ -151,8 +152,10 @@ def installed(names: tuple[str, ...]) -> tuple[list[Coder], list[str]]:
 
 
 def _guarded(coder: Coder) -> Coder:
-    encode, decode = (partial(_call, coder.name, act) for act in (coder.encode, coder.decode))
-    return replace(coder, encode=encode, decode=decode)
+    def encode(pixels: Pixels, level: float) -> bytes:
+        return bytes(_call(coder.name, coder.encode, with_depth(pixels, 8), level))
+
+    return replace(coder, encode=encode, decode=partial(_call, coder.name, coder.decode))
 
 
 def _call(name: str, act: Callable[..., Any], *arguments: Any) -> Any:

@@ -1,7 +1,7 @@
 """Rate and distortion of codecs on a set of pictures.
 
-The rate counts all bytes of a file. The distortion is measured on the 8-bit picture that is
-decoded from the file. A row is one picture at one level of one codec. Means are taken only over
+The rate counts all bytes of a file. The distortion is measured on the picture that is decoded
+from the file. A row is one picture at one level of one codec. Means are taken only over
 pictures that all codecs have finished, so that codecs are compared on the same pictures even if a
 run is interrupted or a codec refuses a picture.
 """

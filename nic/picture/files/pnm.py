@@ -1,0 +1,86 @@
+"""PGM and PPM, netpbm's formats P2, P3, P5 and P6: headers, and samples of more than 8 bits.
+
+Pillow reads and writes them with 8 bits per sample.
+"""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.errors import CorruptError
+from nic.limits import Limit, Work
+from nic.picture.pixels import scaled
+from nic.types import Pixels, peak
+
+# Header of PGM and PPM: kind, width, height and maximum, separated by white space and comments.
+_GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
+PNM = re.compile(rb"P([2356])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
+COMMENT = re.compile(rb"#[^\r\n]*")
+PLAIN = (b"2", b"3")  # kinds with samples as text
+GREY = (b"2", b"5")
+SHORT = "the picture is damaged: it ends before its last row"
+
+
+def is_deep(head: re.Match[bytes] | None) -> bool:
+    """Whether a header, a match of ``PNM``, says more than 8 bits per sample."""
+    return head is not None and int(head[4]) > 255
+
+
+def read(data: bytes, head: re.Match[bytes], limit: Limit) -> Pixels:
+    """The first picture of a file with more than 8 bits per sample: uint16 (H, W[, 3]).
+
+    Raises: CorruptError for damage, NicError when the picture is larger than ``limit``.
+    """
+    width, height, most = (int(head[i]) for i in (2, 3, 4))
+    limit.check(width, height, Work.PICTURE)
+    check_most(most)
+    shape = (height, width) if head[1] in GREY else (height, width, 3)
+    count = int(np.prod(shape))
+    if head[1] in PLAIN:
+        values = _numbers(data[head.end() :], count)
+    elif len(data) - head.end() < 2 * count:
+        raise CorruptError(SHORT)
+    else:
+        values = np.frombuffer(data, ">u2", count, head.end())
+    return scaled(values.reshape(shape), most)
+
+
+def head(width: int, height: int, grey: bool, white: int) -> bytes:
+    """The header of a binary PGM or PPM whose greatest sample is ``white``."""
+    return b"P%d\n%d %d\n%d\n" % (5 if grey else 6, width, height, white)
+
+
+def body(pixels: Pixels) -> memoryview:
+    """The bytes of the samples of a binary PGM or PPM; those of 16 bits are big-endian."""
+    order = pixels.dtype.newbyteorder(">")
+    return as_bytes(np.ascontiguousarray(pixels, order))
+
+
+def as_bytes(samples: NDArray[Any]) -> memoryview:
+    """The memory of a contiguous array."""
+    return samples.reshape(-1).view(np.uint8).data
+
+
+def write(pixels: Pixels) -> bytes:
+    """The bytes of a PGM of pixels (H, W), or of a PPM of pixels (H, W, 3)."""
+    height, width = pixels.shape[:2]
+    return head(width, height, pixels.ndim == 2, peak(pixels)) + body(pixels)
+
+
+def check_most(most: int) -> None:
+    """Raises CorruptError when no sample can have this maximum."""
+    if not 0 < most < 65536:
+        raise CorruptError(f"the picture is damaged: {most} is no maximum of samples")
+
+
+def _numbers(text: bytes, count: int) -> NDArray[np.int64]:
+    """The first ``count`` samples of a plain file, without its comments."""
+    words = COMMENT.sub(b"", text).split(None, count)[:count]
+    if len(words) < count:
+        raise CorruptError(SHORT)
+    try:
+        return np.array(words).astype(np.int64)
+    except (ValueError, OverflowError) as error:
+        raise CorruptError(f"the picture is damaged: {error}") from error
