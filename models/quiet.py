@@ -62,15 +62,18 @@ def _ignored() -> Iterator[None]:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    logger = logging.getLogger("tifffile")
-    before, logger.disabled = logger.disabled, True
+    loggers = [logging.getLogger(name) for name in ("tifffile", "imagecodecs")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
     try:
         yield
     finally:
-        logger.disabled = before
+        for logger, was in zip(loggers, before, strict=True):
+            logger.disabled = was
 
 
-_STDERR, _WARNINGS, _TIFFFILE = _Shared(_closed), _Shared(_ignored), _Shared(_silent)
+_STDERR, _WARNINGS, _LOGGERS = _Shared(_closed), _Shared(_ignored), _Shared(_silent)
 
 
 def native_stderr_closed() -> AbstractContextManager[None]:
@@ -87,6 +90,6 @@ def pillow_warnings_ignored() -> AbstractContextManager[None]:
     return _WARNINGS
 
 
-def tifffile_quiet() -> AbstractContextManager[None]:
-    """A context without the warnings that tifffile logs about damage."""
-    return _TIFFFILE
+def loggers_quiet() -> AbstractContextManager[None]:
+    """A context without the warnings that tifffile and imagecodecs log about damage."""
+    return _LOGGERS

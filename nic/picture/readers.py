@@ -20,7 +20,7 @@ from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import pam, png
 from nic.picture.colour import cmyk, declared
 from nic.picture.colour import png as png_colour
-from nic.picture.files import boxes, chunks, deep, heif, jxl, loading, pnm, tiff
+from nic.picture.files import chunks, deep, loading, pnm
 from nic.picture.files.decoded import Decoded, with_alpha_last
 from nic.picture.files.kinds import kind_of
 from nic.picture.formats import READERS
@@ -36,6 +36,10 @@ TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Imag
 # The errors that Pillow's readers raise for damaged files.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           AssertionError, AttributeError, RuntimeError, struct.error, zlib.error)  # fmt: skip
+
+# The start of files that have a reader of their own; of TIFF, the last two are BigTIFF.
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")  # a codestream, and boxes
 
 
 def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
@@ -57,6 +61,7 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
     if data.startswith(pam.MAGIC):
         return Picture.of_samples(pam.read(data, limit))
     head = pnm.PNM.match(data)
+    pnm.note_further(data)
     if head is not None and pnm.is_deep(head):
         return Picture(pnm.read(data, head, limit))
     with pillow_warnings_ignored():
@@ -99,6 +104,8 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
     if image.format == "PNG" and data:
         colour = png_colour.declared(data, has_icc)
     elif image.format == "AVIF" and data:
+        from nic.picture.extra import boxes
+
         colour = declared.build(boxes.facts(data).parts)
     else:  # "colour" is what nic.pillow puts there
         parts = declared.simplified(declared.of_pillow(image.info), has_icc)
@@ -120,11 +127,19 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
 
 def _by_own_reader(data: bytes, limit: Limit) -> Decoded | None:
     """The picture of a file whose format has a reader of its own; None if Pillow must read it."""
-    if data.startswith(tiff.MAGIC):
+    if data.startswith(TIFF):
+        from nic.picture.files import tiff
+
         return tiff.read(data, limit)
-    if data.startswith(jxl.MAGIC):
+    if data.startswith(JPEG_XL):
+        from nic.picture.extra import jxl
+
         return jxl.read(data, limit)
-    return heif.read(data, limit) if heif.is_heic(data) else None
+    if data.startswith(b"ftyp", 4):
+        from nic.picture.extra import heif
+
+        return heif.read(data, limit) if heif.is_heic(data) else None
+    return None
 
 
 def _of_decoded(found: Decoded, keep: Keep) -> Picture:
@@ -215,7 +230,15 @@ def _deep(image: Any, data: bytes) -> Pixels | None:
     """The samples of a file with 16 bits that Pillow reads as 8, alpha last; None for others."""
     if deep.is_png(data):
         return deep.read_png(data)
-    return heif.deep_avif(data) if image.format == "AVIF" and data else None
+    if image.format == "AVIF" and data:
+        from nic.picture.extra import heif
+
+        return heif.deep_avif(data)
+    if image.format == "JPEG2000" and data:
+        from nic.picture.extra import jpeg2000
+
+        return jpeg2000.deep(data)
+    return None
 
 
 def _turned(plane: Pixels, orientation: int) -> Pixels:

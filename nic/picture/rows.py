@@ -4,6 +4,7 @@ Binary PGM and PPM (netpbm's formats P5 and P6) can be read a few rows at a time
 a pipe. A picture of any other format is decoded whole and then cut.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -23,7 +24,10 @@ from nic.picture.pixels import Picture, scaled
 from nic.picture.writers import COLOUR_PGM
 from nic.types import Pixels, peak
 
+log = logging.getLogger("nic")
+
 T = TypeVar("T")
+MAX_GAP = 16  # bytes in which another picture must begin
 MAX_HEADER = 1024  # bytes, comments included
 PIECE = 1 << 24  # bytes per read
 
@@ -98,12 +102,17 @@ def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]
     pnm.check_most(maximum)
     shape = (width,) if found[1] == b"5" else (width, 3)
 
+    left = [height]
+
     def read(n: int) -> Pixels:
         values = np.empty((n, *shape), np.uint8 if maximum == 255 else ">u2")
         view = pnm.as_bytes(values)
         for at in range(0, len(view), PIECE):
             piece = _read(source, min(PIECE, len(view) - at))
             view[at : at + len(piece)] = piece
+        left[0] -= n
+        if left[0] == 0 and pnm.NEXT.match(source.read(MAX_GAP)):
+            log.warning(pnm.FURTHER)
         return values if maximum == 255 else scaled(values, maximum)
 
     return Rows(width, height, read), b""

@@ -1,4 +1,4 @@
-"""TIFF in every layout: written by tifffile with other codecs, read as what the samples mean."""
+"""TIFF in every layout: written by tifffile with other read as what the samples mean."""
 
 import io
 import itertools
@@ -10,7 +10,6 @@ from PIL import Image
 
 from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import Limit
-from nic.picture.files import extra
 from nic.picture.readers import read
 
 tifffile = pytest.importorskip("tifffile")
@@ -40,20 +39,6 @@ def assert_same(found, samples):
     assert np.array_equal(found, wanted)
 
 
-@pytest.fixture(params=[True, False], ids=["with imagecodecs", "without"])
-def codecs(request, monkeypatch):
-    """Whether imagecodecs is there: if not, tifffile has only what it does itself."""
-    if not request.param:
-        from tifffile import _imagecodecs
-        from tifffile import tifffile as module
-
-        monkeypatch.setattr(extra, "has", lambda _: False)
-        monkeypatch.setattr(module, "imagecodecs", _imagecodecs)
-        for table in (module.TIFF.DECOMPRESSORS, module.TIFF.UNPREDICTORS):
-            monkeypatch.setattr(table, "_codecs", {1: table._codecs[1]})
-    return request.param
-
-
 LAYOUTS = [
     dict(zip(("planarconfig", "tile", "bigtiff", "byteorder"), values, strict=True))
     for values in itertools.product(
@@ -64,7 +49,7 @@ LAYOUTS = [
 
 @pytest.mark.parametrize("settings", LAYOUTS, ids=str)
 @pytest.mark.parametrize("depth", [8, 16])
-def test_every_layout_gives_the_same_picture(codecs, settings, depth):
+def test_every_layout_gives_the_same_picture(settings, depth):
     samples = DEEP if depth == 16 else shallow(DEEP)
     stored = samples if settings["planarconfig"] == "contig" else np.moveaxis(samples, 2, 0)
     for compression in (None, "zlib"):
@@ -76,7 +61,7 @@ def test_every_layout_gives_the_same_picture(codecs, settings, depth):
 @pytest.mark.parametrize("compression", LOSSLESS)
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("grey", [True, False], ids=["grey", "colour"])
-def test_every_compression_is_read_or_names_the_extra(codecs, compression, depth, grey):
+def test_every_compression_is_read(compression, depth, grey):
     samples = DEEP if depth == 16 else shallow(DEEP)
     samples = np.ascontiguousarray(samples[..., 1]) if grey else samples
     settings = {"reversible": True} if compression == "jpeg2000" else {}
@@ -84,18 +69,11 @@ def test_every_compression_is_read_or_names_the_extra(codecs, compression, depth
         settings = {"lossless": True}
     data = tiff(samples, photometric="minisblack" if grey else "rgb", compression=compression,
                 compressionargs=settings)  # fmt: skip
-    known = compression in ("zlib", "packbits", "lzma") or (
-        compression in ("lzw", "zstd") and (depth == 8 or grey)
-    )
-    if codecs or known:
-        assert_same(read(data).pixels, samples)
-        return
-    with pytest.raises(NicError, match=r"nic-codec\[formats\]|not a picture"):
-        read(data)
+    assert_same(read(data).pixels, samples)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
-def test_white_may_be_zero(codecs, depth):
+def test_white_may_be_zero(depth):
     grey = DEEP[..., 1] if depth == 16 else shallow(DEEP[..., 1])
     data = tiff(np.iinfo(grey.dtype).max - grey, photometric="miniswhite")
     assert_same(read(data).pixels, grey)
@@ -103,7 +81,7 @@ def test_white_may_be_zero(codecs, depth):
 
 @pytest.mark.parametrize("compression", [None, "ccittfax4", "lzw"])
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
-def test_one_bit_becomes_grey(codecs, photometric, compression):
+def test_one_bit_becomes_grey(photometric, compression):
     mask = (X + Y) % 9 < 4
     out = io.BytesIO()
     image = Image.fromarray(mask)
@@ -128,9 +106,7 @@ def test_samples_of_other_widths_are_scaled(bits):
 @pytest.mark.parametrize(
     ("kind", "note"), [("unspecified", True), ("assocalpha", False), ("unassalpha", False)]
 )
-def test_a_fourth_sample_is_alpha_only_if_the_file_says_so(
-    codecs, caplog, depth, planar, kind, note
-):
+def test_a_fourth_sample_is_alpha_only_if_the_file_says_so(caplog, depth, planar, kind, note):
     rgb, alpha = (DEEP, ALPHA) if depth == 16 else (shallow(DEEP), shallow(ALPHA))
     white = np.iinfo(rgb.dtype).max
     stored = rgb
@@ -164,7 +140,7 @@ def test_further_samples_are_noted(caplog):
     assert "2 samples of each pixel" in caplog.text
 
 
-def test_a_palette_becomes_colour(codecs):
+def test_a_palette_becomes_colour():
     table = np.stack([np.arange(256) ** 2 % 256, np.arange(256), 255 - np.arange(256)])
     indices = shallow(DEEP[..., 1])
     data = tiff(indices, photometric="palette", colormap=(table * 257).astype(np.uint16))
@@ -172,7 +148,7 @@ def test_a_palette_becomes_colour(codecs):
 
 
 @pytest.mark.parametrize("compression", ["jpeg", None])
-def test_ycbcr_becomes_rgb(codecs, compression):
+def test_ycbcr_becomes_rgb(compression):
     rgb = shallow(DEEP)
     out = io.BytesIO()
     Image.fromarray(rgb).convert("YCbCr").save(out, "TIFF", compression=compression)

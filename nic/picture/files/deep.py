@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nic.errors import CorruptError, NicError
-from nic.models.quiet import native_stderr_closed
+from nic.models.quiet import loggers_quiet, native_stderr_closed
 from nic.types import Pixels
 
 DEEP_PNG = b"\x89PNG\x10"  # the start of the signature, and the bits per sample
@@ -36,7 +36,7 @@ def read_png(data: bytes) -> Pixels:
     import imagecodecs
 
     try:
-        with native_stderr_closed():  # libpng prints warnings
+        with loggers_quiet(), native_stderr_closed():  # libpng warns
             return np.asarray(imagecodecs.png_decode(data), np.uint16)
     except imagecodecs.PngError as error:
         raise CorruptError(f"the picture is damaged: {error}") from error

@@ -3,6 +3,7 @@
 Pillow reads and writes them with 8 bits per sample.
 """
 
+import logging
 import re
 from typing import Any
 
@@ -14,9 +15,14 @@ from nic.limits import Limit, Work
 from nic.picture.pixels import scaled
 from nic.types import Pixels, peak
 
+log = logging.getLogger("nic")
+
 # Header of PGM and PPM: kind, width, height and maximum, separated by white space and comments.
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
 PNM = re.compile(rb"P([2356])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
+BITMAP = re.compile(rb"P(4)" + (_GAP + rb"([0-9]{1,9})") * 2 + rb"[ \t\r\n\v\f]")
+NEXT = re.compile(rb"[ \t\r\n]*P[1-7][ \t\r\n#]")  # the start of another picture
+FURTHER = "note: only the first of several pictures is coded"
 COMMENT = re.compile(rb"#[^\r\n]*")
 PLAIN = (b"2", b"3")  # kinds with samples as text
 GREY = (b"2", b"5")
@@ -25,7 +31,7 @@ SHORT = "the picture is damaged: it ends before its last row"
 
 def is_deep(head: re.Match[bytes] | None) -> bool:
     """Whether a header, a match of ``PNM``, says more than 8 bits per sample."""
-    return head is not None and int(head[4]) > 255
+    return head is not None and head[1] != b"4" and int(head[4]) > 255
 
 
 def read(data: bytes, head: re.Match[bytes], limit: Limit) -> Pixels:
@@ -45,6 +51,17 @@ def read(data: bytes, head: re.Match[bytes], limit: Limit) -> Pixels:
     else:
         values = np.frombuffer(data, ">u2", count, head.end())
     return scaled(values.reshape(shape), most)
+
+
+def note_further(data: bytes) -> None:
+    """Log a note if another picture follows the first one of a binary PBM, PGM or PPM."""
+    head = PNM.match(data) or BITMAP.match(data)
+    if head is None or head[1] in PLAIN:
+        return
+    width, height = int(head[2]), int(head[3])
+    across = -(-width // 8) if head[1] == b"4" else width * (1 if head[1] in GREY else 3)
+    if NEXT.match(data, head.end() + height * across * (2 if is_deep(head) else 1)):
+        log.warning(FURTHER)
 
 
 def head(width: int, height: int, grey: bool, white: int) -> bytes:

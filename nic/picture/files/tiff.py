@@ -1,8 +1,6 @@
 """TIFF files, read by tifffile: strips, tiles and planes of up to 16 bits per sample.
 
-tifffile gives the samples as they are stored, and this module gives them their meaning. Some files
-need the package imagecodecs. Without it, Pillow reads those that it reads right, and for others the
-error names the extra to install.
+tifffile gives the samples as they are stored, and this module gives them their meaning.
 """
 
 import io
@@ -14,9 +12,8 @@ from numpy.typing import NDArray
 
 from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
-from nic.models.quiet import native_stderr_closed, tifffile_quiet
+from nic.models.quiet import loggers_quiet, native_stderr_closed
 from nic.picture.colour.cmyk import to_rgb
-from nic.picture.files import extra
 from nic.picture.files.decoded import Decoded, full_range, unmultiplied
 from nic.picture.metadata import Metadata
 from nic.picture.metadata.reading import of_parts
@@ -25,7 +22,6 @@ from nic.types import peak
 
 log = logging.getLogger("nic")
 
-MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two: BigTIFF
 # Values of the tag PhotometricInterpretation, and the samples of colour in a pixel of each.
 WHITE_IS_ZERO, GREY, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
 COLOURS = {WHITE_IS_ZERO: 1, GREY: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}
@@ -38,23 +34,22 @@ REDUCED = 1  # flag in the tag NewSubfileType: a thumbnail
 ORIENTATION, COLOUR_MAP, INK_SET, XMP, ICC = 274, 320, 332, 700, 34675  # tags
 CMYK = 1  # value of INK_SET
 JPEG = (6, 7, 33007)  # compressions whose decoder turns YCbCr into RGB
-PLAIN = (1, 8, 32773, 32946, 34925)  # none, deflate, PackBits, LZMA: tifffile needs no other
 
 
 def read(data: bytes, limit: Limit) -> Decoded | None:
-    """The first picture of a TIFF file; None for a layout that Pillow must read.
+    """The first picture of a TIFF file; None for YCbCr without JPEG, which Pillow must read.
 
     Raises: UsageError when its samples cannot be coded, CorruptError for damage, NicError when it
         is larger than ``limit``. tifffile raises other errors for damage too.
     """
     import tifffile
 
-    with tifffile_quiet(), tifffile.TiffFile(io.BytesIO(data)) as file:
+    with loggers_quiet(), tifffile.TiffFile(io.BytesIO(data)) as file:
         page = _first(file)
         colours = _check(page)
         limit.check(page.imagewidth, page.imagelength, Work.PICTURE)
         _note_lost(page, colours)
-        if _left_to_pillow(page):
+        if page.photometric == YCBCR and page.compression not in JPEG:
             return None
         _check_places(page, len(data))
         planes = _stored(page)
@@ -106,24 +101,6 @@ def _note_lost(page: Any, colours: int) -> None:
 def _has_alpha(page: Any, colours: int) -> bool:
     kinds = page.extrasamples or (UNSPECIFIED,)
     return page.samplesperpixel > colours and int(kinds[0]) != UNSPECIFIED
-
-
-def _left_to_pillow(page: Any) -> bool:
-    """Whether Pillow must read a page, as tifffile lacks a codec and Pillow reads it right.
-
-    Raises: UsageError, which names the extra, when neither reads it.
-    """
-    from tifffile import COMPRESSION
-
-    bits, compression = page.bitspersample, page.compression
-    if page.photometric == YCBCR and compression not in JPEG:
-        return True
-    if extra.has("imagecodecs") or (compression in PLAIN and bits in (1, 8, 16)):
-        return False
-    if bits <= 8 or (bits == 16 and page.photometric == GREY and page.samplesperpixel == 1):
-        return True
-    name = f"samples of {bits} bits and compression {COMPRESSION(compression).name}"
-    raise UsageError(f"the TIFF has {name}; to read them: {extra.ADVICE}")
 
 
 def _check_places(page: Any, size: int) -> None:

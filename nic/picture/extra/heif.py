@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from nic.errors import CorruptError
 from nic.limits import Limit, Work
-from nic.models.quiet import native_stderr_closed
+from nic.models.quiet import loggers_quiet, native_stderr_closed
+from nic.picture import extra
 from nic.picture.colour import declared
-from nic.picture.files import boxes, extra
+from nic.picture.extra import boxes
 from nic.picture.files.decoded import Decoded, full_range, unmultiplied, with_alpha_last
 from nic.picture.metadata import Metadata
 from nic.picture.metadata.reading import of_parts
@@ -77,7 +78,7 @@ def deep_avif(data: bytes) -> NDArray[np.uint16] | None:
         return None
     import imagecodecs
 
-    with native_stderr_closed():
+    with loggers_quiet(), native_stderr_closed():
         try:
             samples = np.asarray(imagecodecs.avif_decode(data, index=0))
         except imagecodecs.AvifError as error:

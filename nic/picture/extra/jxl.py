@@ -13,9 +13,9 @@ import numpy as np
 
 from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
-from nic.models.quiet import native_stderr_closed
+from nic.models.quiet import loggers_quiet, native_stderr_closed
+from nic.picture import extra
 from nic.picture.colour import declared
-from nic.picture.files import extra
 from nic.picture.files.decoded import Decoded, full_range, with_alpha_last
 from nic.picture.metadata import Metadata
 from nic.picture.metadata.reading import of_parts
@@ -23,10 +23,9 @@ from nic.picture.metadata.reading import of_parts
 log = logging.getLogger("nic")
 
 CODESTREAM = b"\xff\x0a"
-CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
-MAGIC = (CODESTREAM, CONTAINER)
 EXIF = (b"II*\0", b"MM\0*")
-GREY_SRGB = "Gra_D65_Rel_SRG".encode("utf-16-be")  # libjxl's name of this profile
+# The names that libjxl gives to its profiles of grey, and what they say.
+GREYS = {"Gra_D65_Rel_SRG": {"sRGB": b"\1"}, "Gra_D65_Rel_Lin": {"gAMA": b"\0\1\x86\xa0"}}
 RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width to height
 
 
@@ -54,7 +53,7 @@ def read(data: bytes, limit: Limit) -> Decoded:
     if found.is_float or found.bits > 16:
         kind = "floating-point samples" if found.is_float else f"samples of {found.bits} bits"
         raise UsageError(f"the picture has {kind}; convert it to 8 or 16 bits first")
-    with native_stderr_closed():
+    with loggers_quiet(), native_stderr_closed():
         try:
             samples = np.asarray(imagecodecs.jpegxl_decode(data, index=0))
             icc, boxes = plugin.Decoder(num_threads=1)(data)[3:]
@@ -71,11 +70,9 @@ def _metadata(icc: bytes, boxes: Any) -> Metadata:
     exif = contents.get(b"Exif", b"")
     if not exif.startswith(EXIF):  # some writers leave the offset of its start out
         exif = exif[4 + int.from_bytes(exif[:4], "big") :]
-    parts = {}
-    if GREY_SRGB in icc:
-        parts = {"sRGB": b"\1"}
-    elif cicp := _numbers(icc):
-        parts = declared.of_numbers(*cicp)
+    grey = [said for name, said in GREYS.items() if name.encode("utf-16-be") in icc]
+    cicp = _numbers(icc)
+    parts = declared.of_numbers(*cicp) if cicp else grey[0] if grey else {}
     colour = declared.build(parts)  # says all that the profile says, which libjxl made from it
     xmp = contents.get(b"xml ", b"")
     return of_parts(b"" if parts else icc, exif, xmp, colour)[0]

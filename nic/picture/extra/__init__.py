@@ -1,4 +1,4 @@
-"""The packages of the extra ``formats``, which are not always installed."""
+"""Readers of formats beyond those of Pillow; some need packages that are not always installed."""
 
 from importlib import import_module
 from importlib.util import find_spec

@@ -60,11 +60,11 @@ def _with(found: Facts, kind: bytes, content: bytes) -> Facts:
 
 def _properties(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and content of the properties of the main picture, in their order."""
-    meta = dict(_boxes(data)).get(b"meta", b"")
-    inside = dict(_boxes(meta[4:]))
-    store = dict(_boxes(inside.get(b"iprp", b"")))
-    known = list(_boxes(store.get(b"ipco", b"")))
-    main = inside.get(b"pitm", bytes(6))
+    meta = dict(inside(data)).get(b"meta", b"")
+    about = dict(inside(meta[4:]))
+    store = dict(inside(about.get(b"iprp", b"")))
+    known = list(inside(store.get(b"ipco", b"")))
+    main = about.get(b"pitm", bytes(6))
     number = int.from_bytes(main[4:8] if main[0] else main[4:6], "big")
     for index in _associated(store.get(b"ipma", b""), number):
         if 0 < index <= len(known):
@@ -89,7 +89,7 @@ def _associated(table: bytes, number: int) -> list[int]:
     return []
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def inside(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and content of boxes that follow each other."""
     at = 0
     while at + 8 <= len(data):
