@@ -42,6 +42,9 @@ class Quantizer(Protocol):
         """Factors (C,) of rounded latents, which give latents back."""
 
 
+BAND = 64  # rows of latents that are rounded at a time, as floats take much memory
+
+
 def quantize(
     record: Record, model: Quantizer, quality: float | None = None, channels: int | None = None
 ) -> Record:
@@ -63,11 +66,7 @@ def quantize(
             f"cannot use {channels} channels; there are {record.header.latent_channels}"
         )
     latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
-    with np.errstate(over="ignore", invalid="ignore"):  # refused below
-        scaled = np.rint(latents[..., :channels] * model.gain(quality)[:channels])
-    if not np.isfinite(scaled).all():
-        raise UsageError("the latents are not finite numbers")
-    coded, beyond = _coded(scaled, model)
+    coded, beyond = _coded(latents[..., :channels], model.gain(quality)[:channels], model)
     header = record.header.after(
         "quantize", quality=float(quality), channels=channels, codebook=model.codebook
     )
@@ -75,29 +74,52 @@ def quantize(
     return replace(record, stage=Stage.SYMBOLS, header=header, data=symbols, excess=beyond)
 
 
-def _coded(scaled: NDArray[np.float32], model: Quantizer) -> tuple[NDArray[np.int8], bytes]:
-    """Symbols int8 (channels, h, w) of rounded latents (h, w, channels), and chunk X."""
+def _coded(
+    latents: NDArray[np.float32], gain: NDArray[np.float32], model: Quantizer
+) -> tuple[NDArray[np.int8], bytes]:
+    """Symbols int8 (channels, h, w) of latents (h, w, channels) and gains (channels,), and chunk X.
+
+    Raises: UsageError when a latent is not finite.
+    """
+    h, w, channels = latents.shape
     low, high = model.codebook
-    predicted = _kept(model.predicted, scaled.shape[2])
-    inside = np.clip(scaled, low, high)
-    symbols = inside.transpose(2, 0, 1).astype(np.int8)
-    limited = np.clip(scaled[..., predicted], -excess.LIMIT, excess.LIMIT)
-    planes = limited.transpose(2, 0, 1).astype(np.int32)
+    predicted = _kept(model.predicted, channels)
+    symbols = np.empty((channels, h, w), np.int8)
+    planes = np.empty((len(predicted), h, w), np.int32)
+    places, beyond = [], []
+    for top in range(0, h, BAND):
+        rows = slice(top, min(top + BAND, h))
+        scaled = _rounded(latents[rows], gain)
+        inside = np.clip(scaled, low, high)
+        symbols[:, rows] = inside.transpose(2, 0, 1)
+        limited = np.clip(scaled[..., predicted], -excess.LIMIT, excess.LIMIT)
+        planes[:, rows] = limited.transpose(2, 0, 1)
+        inside[..., predicted] = scaled[..., predicted]  # for these the residuals have the excess
+        y, x, c = np.nonzero(scaled != inside)
+        kept = np.clip(scaled[y, x, c], -excess.LIMIT, excess.LIMIT)
+        places.append(np.ravel_multi_index((c, y + top, x), symbols.shape))
+        beyond.append(kept - inside[y, x, c])
     if not model.has_excess:
         symbols[predicted] = residuals(planes, model.codebook)
         return symbols, b""
     exact = differences(planes)
     symbols[predicted] = np.clip(exact, low, high)
-    inside[..., predicted] = scaled[..., predicted]  # for these the residuals have the excess
-    y, x, c = np.nonzero(scaled != inside)
-    kept = np.clip(scaled[y, x, c], -excess.LIMIT, excess.LIMIT)
     among, *cells = np.nonzero(exact != symbols[predicted])
     at = np.array(predicted, int)[among], *cells
-    places = np.ravel_multi_index(
-        tuple(map(np.concatenate, zip((c, y, x), at, strict=True))), symbols.shape
-    )
-    beyond = np.concatenate([kept - inside[y, x, c], exact[among, *cells] - symbols[at]])
-    return symbols, excess.pack(symbols, places, beyond.astype(np.int64), model.codebook)
+    places.append(np.ravel_multi_index(at, symbols.shape))
+    beyond.append(exact[among, *cells] - symbols[at])
+    every = np.concatenate(beyond).astype(np.int64)
+    return symbols, excess.pack(symbols, np.concatenate(places), every, model.codebook)
+
+
+def _rounded(latents: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Latents (h, w, channels) times their gains, rounded. Raises UsageError if not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):  # refused below
+        scaled = latents * gain
+        np.rint(scaled, out=scaled)
+    if not np.isfinite(scaled).all():
+        raise UsageError("the latents are not finite numbers")
+    return scaled
 
 
 def dequantize(record: Record, model: Quantizer) -> Record:

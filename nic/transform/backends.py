@@ -13,7 +13,7 @@ from nic.models.quiet import native_stderr_closed
 from nic.models.zoo import Model
 from nic.resources import cores
 from nic.settings import BackendName
-from nic.types import Floats
+from nic.types import STRIDE, Floats
 
 
 class Backend(Protocol):
@@ -51,6 +51,9 @@ def load(
     return LiteRTBackend(model, cores)
 
 
+LARGE = 1 << 21  # pixels; what a network needs for more is not held twice
+
+
 class LiteRTBackend:
     """The exported transforms on LiteRT's CPU kernels (XNNPACK)."""
 
@@ -58,6 +61,7 @@ class LiteRTBackend:
         self._model = model
         self._cores = cores
         self._interpreters: dict[str, Any] = {}
+        self._sizes: dict[str, tuple[int, ...]] = {}  # of the last input: its shape and its pixels
         self._one_at_a_time = Lock()  # an interpreter holds the tensors of one call
 
     @property
@@ -67,15 +71,22 @@ class LiteRTBackend:
 
     def analysis(self, picture: Floats) -> Floats:
         """See ``Backend``."""
-        return self._run("analysis.tflite", picture)
+        return self._run("analysis.tflite", picture, picture.shape[0] * picture.shape[1])
 
     def synthesis(self, latents: Floats) -> Floats:
         """See ``Backend``."""
-        return self._run("synthesis.tflite", latents)
+        pixels = latents.shape[0] * latents.shape[1] * STRIDE**2
+        return self._run("synthesis.tflite", latents, pixels)
 
-    def _run(self, file: str, x: Floats) -> Floats:
+    def _run(self, file: str, x: Floats, pixels: int) -> Floats:
         with self._one_at_a_time:
-            return self._run_alone(file, x)
+            # Another size needs memory beside that of the last one, so the last one goes first.
+            size, last = (*x.shape, pixels), self._sizes.get(file)
+            if last is not None and last != size and max(last[-1], pixels) > LARGE:
+                del self._interpreters[file]
+            out = self._run_alone(file, x)
+            self._sizes[file] = size
+            return out
 
     def _run_alone(self, file: str, x: Floats) -> Floats:
         interpreter = self._interpreters.get(file) or self._load(file)

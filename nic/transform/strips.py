@@ -97,16 +97,36 @@ def synthesise(
     Pixels are uint8, or uint16 if ``depth`` is 16. The first ``above`` and the last ``below`` rows
     of latents are context; the other h' rows give pixels. ``grey`` chooses the second shape.
     """
-    h, w, _ = latents.shape
-    shape = ((h - above - below) * STRIDE, w * STRIDE)
+    rows = len(latents)
+    parts = latents[:above], latents[above : rows - below], latents[rows - below :]
+    return _synthesise(parts, transform, grey, depth)
+
+
+def _synthesise(
+    parts: tuple[Floats, Floats, Floats], transform: Transform, grey: bool, depth: int
+) -> Pixels:
+    """``synthesise`` for the latents of a strip, between those above it and those below it."""
+    above = len(parts[0])
+    h, w, _ = parts[1].shape
+    shape = (h * STRIDE, w * STRIDE)
     out = np.empty(shape if grey else (*shape, 3), kind_of(depth))
-    for y, x in _tiles(h - above - below, w, transform.reach[1], above, below):
-        part = latents[y.start + above : y.stop + above, x.start : x.stop]
+    for y, x in _tiles(h, w, transform.reach[1], above, len(parts[2])):
+        part = _rows_of(parts, y.start + above, y.stop + above)[:, x.start : x.stop]
         picture = transform.synthesis(np.ascontiguousarray(part))
         picture = picture[y.crop(STRIDE), x.crop(STRIDE)]
         rows = slice(y.first * STRIDE, y.last * STRIDE)
         out[rows, x.first * STRIDE : x.last * STRIDE] = _rounded(picture, grey, out)
     return out
+
+
+def _rows_of(parts: tuple[Floats, ...], start: int, stop: int) -> Floats:
+    """Rows ``start`` to ``stop`` of arrays that stand one below the other; copies only these."""
+    found, top = [], 0
+    for part in parts:
+        rows = part[max(0, start - top) : max(0, stop - top)]
+        found += [rows] if len(rows) else []
+        top += len(part)
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def _tiles(
@@ -132,13 +152,16 @@ def unit(pixels: Pixels) -> Floats:
     rgb = as_rgb(pixels)
     margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
     padded = np.pad(rgb, margins, mode="symmetric") if any(map(any, margins)) else rgb
-    return padded.astype(np.float32) / np.float32(peak(pixels))
+    values = padded.astype(np.float32)
+    values /= np.float32(peak(pixels))
+    return values
 
 
 def _rounded(picture: Floats, grey: bool, like: Pixels) -> Pixels:
     """The picture, clipped to [0, 1], as pixels of the type of ``like``."""
-    values = picture.mean(axis=2) if grey else picture
-    return np.asarray(np.rint(np.clip(values, 0, 1) * np.float32(peak(like))), like.dtype)
+    values = np.clip(picture.mean(axis=2) if grey else picture, 0, 1)
+    values *= np.float32(peak(like))
+    return np.asarray(np.rint(values, out=values), like.dtype)
 
 
 # -- strips -----------------------------------------------------------------------------------
@@ -171,7 +194,7 @@ def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> It
         stop = min(bottom + context, height)
         missing = stop - start - len(held)
         if missing > 0:
-            held = np.concatenate([held, read(missing)])
+            held = np.concatenate([held, read(missing)]) if len(held) else read(missing)
         below = -(-(stop - bottom) // STRIDE)
         yield Strip(held[: stop - start], top, bottom, (top - start) // STRIDE, below)
         keep = max(start, bottom - context)
@@ -204,7 +227,7 @@ def assemble(
             below = np.concatenate([own[:0], *(rows for _, rows in waiting)])[:reach]
             bits = depth or first.bit_depth
             yield first, _synthesised(first, above, own, below, transform(first), bits)
-            above = np.concatenate([above, own])[-reach:]
+            above = np.concatenate([above, own[-reach:]])[-reach:]
         if last is None:
             above = None
     if last is not None:
@@ -220,8 +243,6 @@ def _synthesised(
     header: Header, above: Floats, latents: Floats, below: Floats, network: Transform, depth: int
 ) -> Pixels:
     """Pixels of a strip, given its latents and those above and below it."""
-    context = len(above), len(below)
-    if any(context):
-        latents = np.concatenate([above, latents, below])
-    pixels = synthesise(latents, network, header.colour.name == "GREY", *context, depth)
+    grey = header.colour.name == "GREY"
+    pixels = _synthesise((above, latents, below), network, grey, depth)
     return pixels[: header.height, : header.width]
