@@ -64,7 +64,8 @@ def compress(
         quality: 1..100; None for the model's default.
         channels: how many leading latent channels are coded; None for all.
         alpha_quality: 1..100; None codes transparency exactly.
-        metadata: the metadata to store: ``all`` (ICC profile, EXIF and XMP), ``icc`` or ``none``.
+        metadata: the metadata to store: ``all``, ``icc`` (ICC profile and declared colour) or
+            ``none``.
         refine: steps of a search for better latents; needs Keras.
         target_bpp, target_size: at most so many bits per pixel, or bytes. Give no quality then,
             and only one target.
@@ -122,7 +123,8 @@ def decompress(
         full: return the picture with alpha and metadata apart.
         channels: the latent channels to decode, such as ``range(16)``; None for all.
         tolerate: decode the intact part of a damaged file; the log says what is lost.
-        metadata: the metadata to keep: ``all`` (ICC profile, EXIF and XMP), ``icc`` or ``none``.
+        metadata: the metadata to keep: ``all``, ``icc`` (ICC profile and declared colour) or
+            ``none``.
         depth: bits per sample, 8 or 16; None for as many as the source of the file had.
         settings: fields of ``nic.settings.Settings``: backend, device, threads and others.
     Returns: uint8, or uint16 for 16 bits, (H, W) or (H, W, 3), or with alpha last (H, W, 2) or

@@ -21,7 +21,7 @@ class Picture:
         pixels: uint8 or uint16 (H, W, 3), or (H, W) for grey; 0 is black, 255 or 65535 is white.
         alpha: (H, W) of the type of ``pixels``, from 0 for transparent to 255 or 65535 for opaque;
             None if all pixels are opaque.
-        metadata: ICC profile, EXIF and XMP.
+        metadata: ICC profile, EXIF, XMP and declared colour.
     """
 
     pixels: Pixels

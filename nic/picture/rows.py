@@ -41,7 +41,7 @@ class Rows:
         read: ``read(n)`` gives the next n rows, uint8 or uint16 (n, W, 3), or (n, W) for grey.
         alpha: (H, W) of the type of the rows, or None if all pixels are opaque. An encoder may
             change the colour of pixels with alpha 0.
-        metadata: ICC profile, EXIF and XMP.
+        metadata: ICC profile, EXIF, XMP and declared colour.
     """
 
     width: int
