@@ -1,16 +1,12 @@
 """PAM, netpbm's format P7 with transparency, which Pillow does not read or write."""
 
-import logging
-
 import numpy as np
 
 from nic.errors import CorruptError, UsageError
 from nic.limits import Limit, Work
-from nic.picture.files.pnm import FURTHER, NEXT, body
+from nic.picture.files.pnm import body, note_next
 from nic.picture.pixels import scaled
 from nic.types import Pixels, peak
-
-log = logging.getLogger("nic")
 
 MAGIC = b"P7\n"
 END = b"\nENDHDR\n"
@@ -37,8 +33,7 @@ def read(data: bytes, limit: Limit) -> Pixels:
     count, start = width * height * depth, stop + len(END)
     if len(data) - start < count * kind.itemsize:
         raise CorruptError("the picture is damaged: it ends before its last row")
-    if NEXT.match(data, start + count * kind.itemsize):
-        log.warning(FURTHER)
+    note_next(data, start + count * kind.itemsize)
     values = np.frombuffer(data, kind, count, start)
     return scaled(values.reshape(height, width, depth), most)
 

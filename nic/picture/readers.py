@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,16 +18,16 @@ from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import ANY, Limit, Work
 from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import pam, png
-from nic.picture.colour import cmyk, declared
-from nic.picture.colour import png as png_colour
-from nic.picture.files import chunks, deep, loading, pnm
-from nic.picture.files.decoded import Decoded, with_alpha_last
-from nic.picture.files.kinds import kind_of
+from nic.picture.colour import declared
+from nic.picture.files import loading, pnm
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
 from nic.picture.metadata.reading import of_file, of_turned
 from nic.picture.pixels import Picture, simplified
 from nic.types import Pixels
+
+if TYPE_CHECKING:
+    from nic.picture.files.decoded import Decoded
 
 log = logging.getLogger("nic")
 
@@ -37,6 +37,7 @@ TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Imag
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           AssertionError, AttributeError, RuntimeError, struct.error, zlib.error)  # fmt: skip
 
+PNG, DEEP = b"\x89PNG\r\n\x1a\n", b"\x10"  # DEEP: 16 bits per sample, at offset 24
 # The start of files that have a reader of their own; of TIFF, the last two are BigTIFF.
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")  # a codestream, and boxes
@@ -70,7 +71,9 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         if found is not None:
             return _of_decoded(found, keep)
         facts: dict[str, bytes] = {}
-        if data.startswith(chunks.SIGNATURE):  # loading does not check checksums
+        if data.startswith(PNG):  # loading does not check checksums
+            from nic.picture.files import chunks
+
             data, facts = chunks.mended(data)
         image = opened(data)
         image.info.update(facts)
@@ -79,7 +82,7 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         shown = loading.shown(image)
         with _damage():
             image = loading.loaded(image, data, opened)
-            if image.format == "PNG" and not deep.is_png(data):  # of 16 bits, libpng checks
+            if image.format == "PNG" and data[24:25] != DEEP:  # of 16 bits, libpng checks
                 png.check_rows(data, image)
         return _picture(image, data, keep, shown)
 
@@ -102,6 +105,8 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
     """
     has_icc = bool(image.info.get("icc_profile"))
     if image.format == "PNG" and data:
+        from nic.picture.colour import png as png_colour
+
         colour = png_colour.declared(data, has_icc)
     elif image.format == "AVIF" and data:
         from nic.picture.extra import boxes
@@ -113,7 +118,10 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
     with _damage():
         several = getattr(image, "is_animated", False)
         found, turn = of_file(image, colour)
-        image, found = cmyk.without_inks(image, found)
+        if image.mode == "CMYK":
+            from nic.picture.colour.cmyk import without_inks
+
+            image, found = without_inks(image, found)
         pixels, alpha = _planes(image, data)
     if several:
         kind = "pictures" if image.format == "MPO" else "frames"
@@ -125,7 +133,7 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
     return Picture(_turned(pixels, turn), turned, of_turned(found.only(keep), turn))
 
 
-def _by_own_reader(data: bytes, limit: Limit) -> Decoded | None:
+def _by_own_reader(data: bytes, limit: Limit) -> "Decoded | None":
     """The picture of a file whose format has a reader of its own; None if Pillow must read it."""
     if data.startswith(TIFF):
         from nic.picture.files import tiff
@@ -142,7 +150,7 @@ def _by_own_reader(data: bytes, limit: Limit) -> Decoded | None:
     return None
 
 
-def _of_decoded(found: Decoded, keep: Keep) -> Picture:
+def _of_decoded(found: "Decoded", keep: Keep) -> Picture:
     """The picture that a reader of one format gave."""
     alpha = simplified(found.alpha)
     turned = None if alpha is None else _turned(alpha, found.turn)
@@ -177,6 +185,8 @@ def opened(data: bytes) -> Any:
         image = _of_plugins(data)
     if image is not None and image.format in READERS:
         return image
+    from nic.picture.files.kinds import kind_of
+
     kind = kind_of(data)
     if kind is not None:
         raise UsageError(f"this is {kind.name}, which is not read; {kind.remedy}")
@@ -204,7 +214,7 @@ def _of_plugins(data: bytes) -> Any:
 def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
     """Pixels and alpha of an image that Pillow has loaded. Raises UsageError."""
     if (samples := _deep(image, data)) is not None:
-        found = with_alpha_last(samples)
+        found = Picture.of_samples(samples)
         return found.pixels, found.alpha
     if image.mode == "F":
         raise UsageError("the picture has floating-point samples; convert it to 8 bits first")
@@ -215,7 +225,7 @@ def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
         alpha = None if key is None else np.where(values == key, 0, 65535).astype(np.uint16)
         return np.clip(values, 0, 65535).astype(np.uint16), alpha
     key = image.info.get("transparency")
-    if key is not None and image.mode in ("1", "L") and data.startswith(chunks.SIGNATURE):
+    if key is not None and image.mode in ("1", "L") and data.startswith(PNG):
         most = (1 << data[24]) - 1  # Pillow scales the samples to 8 bits, but not the key
         image.info["transparency"] = (key & most) * 255 // most
     grey = image.mode in ("1", "L", "LA", "La")
@@ -228,7 +238,9 @@ def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
 
 def _deep(image: Any, data: bytes) -> Pixels | None:
     """The samples of a file with 16 bits that Pillow reads as 8, alpha last; None for others."""
-    if deep.is_png(data):
+    if data.startswith(PNG) and data[24:25] == DEEP:
+        from nic.picture.files import deep
+
         return deep.read_png(data)
     if image.format == "AVIF" and data:
         from nic.picture.extra import heif

@@ -4,7 +4,6 @@ Binary PGM and PPM (netpbm's formats P5 and P6) can be read a few rows at a time
 a pipe. A picture of any other format is decoded whole and then cut.
 """
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, groupby
@@ -23,8 +22,6 @@ from nic.picture.metadata.writing import fitting
 from nic.picture.pixels import Picture, scaled
 from nic.picture.writers import COLOUR_PGM
 from nic.types import Pixels, peak
-
-log = logging.getLogger("nic")
 
 T = TypeVar("T")
 MAX_GAP = 16  # bytes in which another picture must begin
@@ -111,8 +108,8 @@ def _large_pnm(source: BinaryIO, strip_pixels: int) -> tuple[Rows | None, bytes]
             piece = _read(source, min(PIECE, len(view) - at))
             view[at : at + len(piece)] = piece
         left[0] -= n
-        if left[0] == 0 and pnm.NEXT.match(source.read(MAX_GAP)):
-            log.warning(pnm.FURTHER)
+        if left[0] == 0:
+            pnm.note_next(source.read(MAX_GAP))
         return values if maximum == 255 else scaled(values, maximum)
 
     return Rows(width, height, read), b""

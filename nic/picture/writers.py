@@ -8,8 +8,8 @@ from typing import Any
 from nic.errors import NicError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.picture import pam
-from nic.picture.colour import declared, png
-from nic.picture.files import deep, pnm
+from nic.picture.colour import declared
+from nic.picture.files import pnm
 from nic.picture.formats import DEEP, FORMATS, LONGEST, WITH_ALPHA
 from nic.picture.metadata.writing import fitting, settings_of, tiff_settings
 from nic.picture.pixels import Picture, flattened, of_depth
@@ -52,7 +52,11 @@ def write(picture: Picture | Pixels, name: str) -> bytes:
         settings = tiff_settings(settings)
     settings = FORMATS[name] | settings
     data = _written(samples, name, settings)
-    return png.with_colour(data, declared.parse(found.colour)) if found.colour else data
+    if not found.colour:
+        return data
+    from nic.picture.colour.png import with_colour
+
+    return with_colour(data, declared.parse(found.colour))
 
 
 def check_sides(pixels: Pixels, name: str) -> None:
@@ -80,6 +84,8 @@ def _written(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
 def _by_library(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
     """The bytes of a file of 8 bits by Pillow, or of 16 bits by the writer for them."""
     if depth_of(samples) == 16:
+        from nic.picture.files import deep
+
         write_deep = deep.write_png if name == "png" else deep.write_tiff
         return write_deep(samples, settings)
     import imageio.v3 as iio

@@ -17,9 +17,7 @@ NAIVE = "note: CMYK is converted to RGB without a profile"
 
 
 def without_inks(image: Any, found: Metadata) -> tuple[Any, Metadata]:
-    """A Pillow image, in sRGB if it was in CMYK, and its metadata, then without the profile."""
-    if image.mode != "CMYK":
-        return image, found
+    """A Pillow image of mode CMYK in sRGB, and its metadata without the profile."""
     made = _through_profile(image, found.icc) if found.icc else None
     if made is None:
         log.warning(NAIVE)

@@ -15,17 +15,11 @@ from nic.errors import CorruptError, NicError
 from nic.models.quiet import loggers_quiet, native_stderr_closed
 from nic.types import Pixels
 
-DEEP_PNG = b"\x89PNG\x10"  # the start of the signature, and the bits per sample
 HEAD = 33  # bytes of a PNG file up to the end of its chunk IHDR
 OURS = (b"IHDR", b"IDAT", b"IEND")  # chunks that libpng writes
 UP = 32  # libpng's flag for the filter that subtracts the row above; alone it is fast
 MAX_TIFF = 0xF0000000  # bytes of samples; offsets in a TIFF file have 32 bits
 EXIF_START = 14  # bytes of Pillow's EXIF before its first directory, with JPEG's prefix
-
-
-def is_png(data: bytes) -> bool:
-    """Whether a file is a PNG of 16 bits per sample."""
-    return data[:4] + data[24:25] == DEEP_PNG
 
 
 def read_png(data: bytes) -> Pixels:

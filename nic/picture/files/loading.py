@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from nic.models.quiet import native_stderr_closed
-from nic.picture.files import jpeg
 from nic.types import Pixels
 
 log = logging.getLogger("nic")
@@ -27,6 +26,8 @@ def loaded(image: Any, data: bytes, opened: Callable[[bytes], Any]) -> Any:
         try:
             image.load()
         except OSError:
+            from nic.picture.files import jpeg
+
             whole = jpeg.completed(data, opened) if image.format in ("JPEG", "MPO") else None
             if whole is None:
                 raise

@@ -20,10 +20,9 @@ log = logging.getLogger("nic")
 # Header of PGM and PPM: kind, width, height and maximum, separated by white space and comments.
 _GAP = rb"(?:[ \t\r\n\v\f]|#[^\r\n]*[\r\n])+"
 PNM = re.compile(rb"P([2356])" + (_GAP + rb"([0-9]{1,9})") * 3 + rb"[ \t\r\n\v\f]")
-BITMAP = re.compile(rb"P(4)" + (_GAP + rb"([0-9]{1,9})") * 2 + rb"[ \t\r\n\v\f]")
-NEXT = re.compile(rb"[ \t\r\n]*P[1-7][ \t\r\n#]")  # the start of another picture
-FURTHER = "note: only the first of several pictures is coded"
-COMMENT = re.compile(rb"#[^\r\n]*")
+BITMAP = rb"P(4)" + (_GAP + rb"([0-9]{1,9})") * 2 + rb"[ \t\r\n\v\f]"
+NEXT = rb"[ \t\r\n]*P[1-7][ \t\r\n#]"  # the start of another picture
+COMMENT = rb"#[^\r\n]*"
 PLAIN = (b"2", b"3")  # kinds with samples as text
 GREY = (b"2", b"5")
 SHORT = "the picture is damaged: it ends before its last row"
@@ -55,13 +54,18 @@ def read(data: bytes, head: re.Match[bytes], limit: Limit) -> Pixels:
 
 def note_further(data: bytes) -> None:
     """Log a note if another picture follows the first one of a binary PBM, PGM or PPM."""
-    head = PNM.match(data) or BITMAP.match(data)
+    head = re.match(BITMAP, data) if data.startswith(b"P4") else PNM.match(data)
     if head is None or head[1] in PLAIN:
         return
     width, height = int(head[2]), int(head[3])
     across = -(-width // 8) if head[1] == b"4" else width * (1 if head[1] in GREY else 3)
-    if NEXT.match(data, head.end() + height * across * (2 if is_deep(head) else 1)):
-        log.warning(FURTHER)
+    note_next(data, head.end() + height * across * (2 if is_deep(head) else 1))
+
+
+def note_next(data: bytes, at: int = 0) -> None:
+    """Log a note if another picture of netpbm's formats starts at this place."""
+    if at < len(data) and re.compile(NEXT).match(data, at):
+        log.warning("note: only the first of several pictures is coded")
 
 
 def head(width: int, height: int, grey: bool, white: int) -> bytes:
@@ -94,7 +98,7 @@ def check_most(most: int) -> None:
 
 def _numbers(text: bytes, count: int) -> NDArray[np.int64]:
     """The first ``count`` samples of a plain file, without its comments."""
-    words = COMMENT.sub(b"", text).split(None, count)[:count]
+    words = re.sub(COMMENT, b"", text).split(None, count)[:count]
     if len(words) < count:
         raise CorruptError(SHORT)
     try:

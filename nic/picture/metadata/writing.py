@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from nic.picture.colour import declared
-from nic.picture.colour.profile import profile
 from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
 from nic.picture.metadata.tags import DAMAGE, DIRECTORIES, XMP_TAG, descriptive
 
@@ -40,6 +39,8 @@ def _with_colour(found: Metadata, name: str, grey: bool) -> Metadata:
         return found
     lost, icc = dict(parts), found.icc
     if name in HOLDERS:
+        from nic.picture.colour.profile import profile
+
         icc = icc or profile(parts, grey)
         said = ("cICP", "gAMA", "cHRM", "sRGB") if icc and not declared.is_hdr(parts) else ()
         lost = {part: parts[part] for part in parts if part not in said}
