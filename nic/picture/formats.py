@@ -10,7 +10,7 @@ from nic.types import Depth
 # fast and small enough. Lossy formats are written visually lossless.
 FORMATS: dict[str, dict[str, Any]] = {
     "png": {"compress_level": 1},
-    "tiff": {"compression": "tiff_lzw"},
+    "tiff": {},
     "jpeg": {"quality": 95, "subsampling": 0},  # 4:4:4
     "webp": {"lossless": True},
     "bmp": {},

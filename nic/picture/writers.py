@@ -82,12 +82,11 @@ def _written(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
 
 
 def _by_library(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
-    """The bytes of a file of 8 bits by Pillow, or of 16 bits by the writer for them."""
-    if depth_of(samples) == 16:
+    """The bytes of a file that Pillow writes, or for TIFF and 16 bits another library."""
+    if name == "tiff" or depth_of(samples) == 16:
         from nic.picture.files import deep
 
-        write_deep = deep.write_png if name == "png" else deep.write_tiff
-        return write_deep(samples, settings)
+        return (deep.write_tiff if name == "tiff" else deep.write_png)(samples, settings)
     import imageio.v3 as iio
 
     extension = EXTENSIONS.get(name, f".{name}")

@@ -210,9 +210,9 @@ def test_any_numbers_give_a_profile_or_none(primaries, gamma, grey):
 def test_formats_with_profiles_get_one(name, pixels):
     out, said = through(declaring(saved(pixels), cICP=DISPLAY_P3), "--format", name)
     icc = Image.open(io.BytesIO(out)).info["icc_profile"]
-    grey = pixels.ndim == 2 and name != "webp"
-    assert icc == profile.profile({"cICP": DISPLAY_P3}, pixels.ndim == 2)
-    assert icc[16:20] == (b"GRAY" if pixels.ndim == 2 else b"RGB "), grey
+    grey = pixels.ndim == 2 and name != "webp"  # which has only colour
+    assert icc == profile.profile({"cICP": DISPLAY_P3}, grey)
+    assert icc[16:20] == (b"GRAY" if grey else b"RGB ")
     assert said == ""
 
 
@@ -237,6 +237,13 @@ def test_a_profile_beside_it_is_kept_for_formats_without_numbers(caplog):
                     False)  # fmt: skip
     assert found == Metadata(icc=b"profile")
     assert not caplog.records
+
+
+def test_a_profile_of_grey_is_not_written_to_webp_which_has_only_colour(caplog):
+    grey = profile.profile({"gAMA": GAMMA(100_000)}, True)
+    data = write(Picture(GREY, None, Metadata(icc=grey)), "webp")
+    assert "icc_profile" not in Image.open(io.BytesIO(data)).info
+    assert "cannot be held by webp" in caplog.text
 
 
 def test_strips_of_a_ppm_are_noted_once():

@@ -10,7 +10,10 @@ from PIL import Image
 
 from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import Limit
+from nic.picture.metadata import Metadata
+from nic.picture.pixels import Picture
 from nic.picture.readers import read
+from nic.picture.writers import write
 
 tifffile = pytest.importorskip("tifffile")
 imagecodecs = pytest.importorskip("imagecodecs")
@@ -244,3 +247,19 @@ def test_resolution_profile_and_description_are_kept():
     tags.load(found.exif)
     assert (float(tags[282]), tags[296], tags[270]) == (300, 2, "a ramp")
     assert found.icc == b"profile"
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_written_file_is_compressed_and_has_the_directories_of_exif(depth):
+    tags = Image.Exif()
+    tags[0x010F] = "Maker"
+    tags.get_ifd(0x8769)[0x829A] = 0.25
+    samples = DEEP if depth == 16 else shallow(DEEP)
+    data = write(Picture(samples, None, Metadata(exif=tags.tobytes()[6:])), "tiff")
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages[0]
+        assert page.compression == tifffile.COMPRESSION.LZW
+        assert page.tags.valueof(0x010F) == "Maker"
+        assert page.tags.valueof(0x8769)["ExposureTime"] == (1, 4)
+        assert np.array_equal(page.asarray(), samples)
+    assert np.array_equal(read(data).pixels, samples)

@@ -9,7 +9,7 @@ import numpy as np
 
 from nic.picture.metadata import Metadata
 from nic.picture.pixels import with_depth
-from nic.types import Pixels, peak
+from nic.types import Pixels, depth_of, peak
 
 log = logging.getLogger("nic")
 
@@ -33,6 +33,8 @@ def to_rgb(inks: Pixels, found: Metadata) -> tuple[Pixels, Metadata]:
     if found.icc:
         from PIL import Image
 
+        if depth_of(inks) == 16:
+            log.warning("note: 16 bits per sample of CMYK are coded as 8")
         made = _through_profile(Image.fromarray(with_depth(inks, 8), "CMYK"), found.icc)
         if made is not None:
             return np.asarray(made, np.uint8), replace(found, icc=b"")

@@ -1,7 +1,8 @@
-"""PNG and TIFF files of 16 bits per sample, which Pillow reads and writes only for grey.
+"""PNG files of 16 bits per sample, and TIFF files of 8 or 16, by other libraries than Pillow.
 
-PNG goes through imagecodecs (libpng), TIFF through tifffile. Both take the same settings as
-Pillow's writers, so that metadata is the same with 8 and with 16 bits.
+Pillow reads and writes 16 bits only for grey, and writes no compressed TIFF with EXIF. PNG goes
+through imagecodecs (libpng), TIFF through tifffile. Both take the same settings as Pillow's
+writers, so that metadata is the same with 8 and with 16 bits.
 """
 
 import io
@@ -62,7 +63,7 @@ def _chunks(data: bytes) -> Iterator[bytes]:
 
 
 def write_tiff(samples: Pixels, settings: dict[str, Any]) -> bytes:
-    """The bytes of a TIFF of uint16 (H, W) or (H, W, 2..4), alpha last.
+    """The bytes of a TIFF of samples (H, W) or (H, W, 2..4), alpha last.
 
     Args: settings: those of Pillow's writer: ``exif``, and perhaps ``icc_profile``.
     Raises: NicError when a TIFF cannot hold so many samples.

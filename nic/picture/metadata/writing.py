@@ -7,7 +7,7 @@ from typing import Any
 
 from nic.picture.colour import declared
 from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
-from nic.picture.metadata.tags import DAMAGE, DIRECTORIES, XMP_TAG, descriptive
+from nic.picture.metadata.tags import DAMAGE, XMP_TAG, descriptive
 
 log = logging.getLogger("nic")
 
@@ -24,8 +24,10 @@ def fitting(found: Metadata, name: str, grey: bool) -> Metadata:
     found = _with_colour(found, name, grey)
     lost = {}
     for kind in ("icc", "exif", "xmp"):
-        size = len(getattr(found, kind))
-        if size and (name not in HOLDERS or size > MOST.get((name, kind), MAX_SIZE)):
+        content = getattr(found, kind)
+        size, most = len(content), MOST.get((name, kind), MAX_SIZE)
+        misfit = name == "webp" and kind == "icc" and content[16:20] == b"GRAY"  # it has only RGB
+        if size and (name not in HOLDERS or size > most or misfit):
             level = logging.WARNING if kind == "icc" or name in HOLDERS else logging.INFO
             log.log(level, "note: %s of %d bytes cannot be held by %s", kind.upper(), size, name)
             lost[kind] = b""
@@ -41,7 +43,7 @@ def _with_colour(found: Metadata, name: str, grey: bool) -> Metadata:
     if name in HOLDERS:
         from nic.picture.colour.profile import profile
 
-        icc = icc or profile(parts, grey)
+        icc = icc or profile(parts, grey and name != "webp")
         said = ("cICP", "gAMA", "cHRM", "sRGB") if icc and not declared.is_hdr(parts) else ()
         lost = {part: parts[part] for part in parts if part not in said}
     if lost and not declared.is_srgb(lost):
@@ -89,9 +91,7 @@ def tiff_settings(told: dict[str, Any]) -> dict[str, Any]:
             tags = descriptive(exif)
     except DAMAGE:
         log.warning("note: the EXIF data is damaged and is not written")
-        exif, tags = Image.Exif(), Image.Exif()
+        tags = Image.Exif()
     if "xmp" in told:
         tags[XMP_TAG] = told.pop("xmp")
-    if any(tag in exif for tag in DIRECTORIES):
-        told["compression"] = "raw"  # libtiff, which compresses, cannot write directories
     return {**told, "exif": tags.tobytes()}
