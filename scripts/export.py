@@ -26,7 +26,13 @@ from nic.models import zoo
 from nic.models.config import config_of
 from nic.models.dcn import SoftRateDistortion
 from nic.models.training.data import load_pictures
-from nic.models.training.export import add_prior, even_in_score, export, export_reference
+from nic.models.training.export import (
+    DEFAULT_QUALITY,
+    add_prior,
+    even_in_score,
+    export,
+    export_reference,
+)
 from nic.models.training.fitting import fit
 from nic.models.training.made import made_pictures
 from nic.models.training.run import averaged, checkpoint_state, save_averaged
@@ -66,11 +72,13 @@ def mean_scores(model: zoo.Model, pictures: list[Any]) -> Any:
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the averaged weights here.")
 @click.option("--points", type=int, help="Spread so many rate points evenly in SSIMULACRA 2.")
+@click.option("--default-quality", type=click.IntRange(1, 100), default=DEFAULT_QUALITY,
+              show_default=True, help="The quality when none is asked for.")  # fmt: skip
 @click.option("--pictures", type=int, default=400, show_default=True)
 @click.option("--classes", type=click.IntRange(8, 64), default=64, show_default=True)
 def main(
     run_path: Path, data: Path, folder: Path, keep: Path | None, points: int | None,
-    pictures: int, classes: int,
+    default_quality: int, pictures: int, classes: int,
 ) -> None:  # fmt: skip
     checkpoint = run_path / "checkpoint.npz"
     model = averaged(checkpoint)
@@ -81,13 +89,13 @@ def main(
         export_reference(model, folder, name, int(version))
         return
     config = model.config
-    export(model, folder, int(version))
+    export(model, folder, int(version), None, default_quality)
     chosen = load_pictures(data, config.training.patch)
     rng = np.random.default_rng(config.training.seed)
     sample = [chosen[i] for i in rng.choice(len(chosen), min(pictures, len(chosen)), False)]
     if points is not None:
         scores = mean_scores(zoo.from_folder(folder), sample[:SCORED])
-        export(model, folder, int(version), even_in_score(scores, points))
+        export(model, folder, int(version), even_in_score(scores, points), default_quality)
     share = config.training.made_share  # the same mixture of pictures as in training
     made = made_pictures(chosen, round(len(sample) * share), config.training.seed + 1)
     ranks = symbol_ranks(zoo.from_folder(folder), sample + made)

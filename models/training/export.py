@@ -25,6 +25,7 @@ def export(
     folder: Path,
     version: int,
     points: NDArray[np.float64] | None = None,
+    default_quality: float = DEFAULT_QUALITY,
 ) -> None:
     """Write model.json, weights.npz and both LiteRT networks into ``folder``.
 
@@ -37,6 +38,7 @@ def export(
         version: number of the model's version.
         points: the rate points of the exported model, from quality 1 to 100, as ascending
             (fractional) indices into the rate points of training; None for the latter themselves.
+        default_quality: the quality, 1..100, that is used when none is asked for.
     """
     trained.balance()
     tables = trained.tables() | {"lambdas": np.array(trained.config.rate.lambdas)[:, None]}
@@ -50,7 +52,7 @@ def export(
         "codebook": CODEBOOK,
         "excess": True,
         "predicted": trained.config.rate.predicted,
-        "default_quality": DEFAULT_QUALITY,
+        "default_quality": default_quality,
         "distortion": trained.config.training.distortion,
         "lambdas": tables["lambdas"][:, 0].tolist(),
         "gains": tables["gain"].tolist(),
