@@ -52,7 +52,7 @@ class Decoder:
 
     def decode(self, record: Record) -> Picture:
         """A record of any stage back to a picture."""
-        self._check_size(record, Work.PICTURE)
+        self._check_size(record, Work.picture(record.header.bit_depth))
         model = self.loader.model(record.header)
         pixels = encoding.decode(self.to_latents(record), self.loader.transform(model))
         return Picture(pixels, self.decode_alpha(record), metadata.from_chunks(record.extra))
@@ -118,7 +118,7 @@ class Decoder:
 
         def dequantized() -> Iterator[tuple[Header, NDArray[np.float32]]]:
             for record in records:
-                self._check_size(record, Work.PICTURE)
+                self._check_size(record, Work.picture(depth or record.header.bit_depth))
                 alpha = self.decode_alpha(record, depth)
                 rest.append((alpha, metadata.from_chunks(record.extra)))
                 found = self.to_latents(record)

@@ -8,6 +8,7 @@ memory is allocated. The same numbers say how large a strip of a large picture m
 import re
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Self
 
 from nic.errors import NicError, UsageError
 from nic.resources import free_memory
@@ -28,11 +29,18 @@ class Work(IntEnum):
     LATENTS = 11  # payloads to latents: 10.1, 9.3
     PICTURE = 20  # without the network: a picture file to pixels 16.8, latents to a picture 13
 
+    DEEP_PICTURE = 28  # decoding to 16 bits per sample: 21 to 27 (6000x4000)
+
+    @classmethod
+    def picture(cls, depth: int) -> Self:
+        """The work of decoding a picture to ``depth`` bits per sample, 8 or 16."""
+        return cls.PICTURE if depth == 8 else cls.DEEP_PICTURE
+
     def pixels_in(self, memory: int) -> int:
         """How many pixels fit into ``memory`` bytes."""
-        if self != Work.PICTURE:
+        if self < Work.PICTURE:
             return memory // self
-        return max(memory // TRANSFORM, pixels_of_strip(memory))
+        return max(memory // TRANSFORM, max(0, memory - FIXED) // self)
 
 
 def pixels_of_strip(memory: int) -> int:

@@ -148,7 +148,7 @@ def _continues(header: Header, last: Header) -> bool:
     """Whether a strip can belong to the same picture as the ``last`` one, and below it."""
     if header.strip is None or last.strip is None or header.strip[0] < strips.end(last):
         return False
-    fields = ("width", "colour", "model", "latent_channels")
+    fields = ("width", "colour", "bit_depth", "model", "latent_channels")
     same = all(getattr(header, name) == getattr(last, name) for name in fields)
     return same and header.strip[1] == last.strip[1]
 
@@ -161,7 +161,7 @@ def _blank(
     whole = header.strip[1] if header.strip else header.height
     end = whole if end is None else end
     if first < end:
-        limit.check(header.width, whole, Work.PICTURE)
+        limit.check(header.width, whole, Work.picture(header.bit_depth))
         report.add(f"rows {first}-{end - 1} are lost")
     step = strips.strip_rows(header.width, whole, BLANK_PIXELS)
     for top in range(first, end, step):

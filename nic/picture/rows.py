@@ -21,7 +21,7 @@ from nic.picture.metadata import NOTHING, Keep, Metadata
 from nic.picture.metadata.writing import fitting
 from nic.picture.pixels import Picture, scaled
 from nic.picture.writers import COLOUR_PGM
-from nic.types import Pixels, peak
+from nic.types import Pixels, depth_of, peak
 
 T = TypeVar("T")
 MAX_GAP = 16  # bytes in which another picture must begin
@@ -154,7 +154,8 @@ def write(
         return
     strips = chain([first], (part for _, part in parts))
     if name not in ("ppm", "pgm"):
-        limit.check(header.width, header.strip[1], Work.PICTURE)
+        work = Work.picture(depth_of(first.pixels))
+        limit.check(header.width, header.strip[1], work)
         out.write(writers.write(joined(list(strips)), name))
         return
     if name == "pgm" and first.pixels.ndim == 3:

@@ -50,7 +50,7 @@ def write_png(samples: Pixels, settings: dict[str, Any]) -> bytes:
     small = io.BytesIO()
     Image.new("L", (1, 1)).save(small, "PNG", **settings)
     kept = [chunk for chunk in _chunks(small.getvalue()) if chunk[4:8] not in OURS]
-    return b"".join([data[:HEAD], *kept, data[HEAD:]])
+    return b"".join([data[:HEAD], *kept, data[HEAD:]]) if kept else data
 
 
 def _chunks(data: bytes) -> Iterator[bytes]:

@@ -25,6 +25,7 @@ NEXT = rb"[ \t\r\n]*P[1-7][ \t\r\n#]"  # the start of another picture
 COMMENT = rb"#[^\r\n]*"
 PLAIN = (b"2", b"3")  # kinds with samples as text
 GREY = (b"2", b"5")
+PIECE = 1 << 20  # bytes of text that are read at a time
 SHORT = "the picture is damaged: it ends before its last row"
 
 
@@ -97,11 +98,23 @@ def check_most(most: int) -> None:
 
 
 def _numbers(text: bytes, count: int) -> NDArray[np.int64]:
-    """The first ``count`` samples of a plain file, without its comments."""
-    words = re.sub(COMMENT, b"", text).split(None, count)[:count]
-    if len(words) < count:
+    """The first ``count`` samples of a plain file, without its comments.
+
+    The text is read in pieces, because a list of all its words would take 20 times its size.
+    """
+    text = re.sub(COMMENT, b"", text)
+    if len(text) < 2 * count - 1:
         raise CorruptError(SHORT)
-    try:
-        return np.array(words).astype(np.int64)
-    except (ValueError, OverflowError) as error:
-        raise CorruptError(f"the picture is damaged: {error}") from error
+    values, filled, at = np.empty(count, np.int64), 0, 0
+    while filled < count and at < len(text):
+        gap = re.compile(rb"\s").search(text, at + PIECE)
+        stop = gap.start() if gap else len(text)
+        words = text[at:stop].split(None, count - filled)[: count - filled]
+        try:
+            values[filled : filled + len(words)] = list(map(int, words))
+        except (ValueError, OverflowError) as error:
+            raise CorruptError("the picture is damaged: a sample is not a number") from error
+        filled, at = filled + len(words), stop
+    if filled < count:
+        raise CorruptError(SHORT)
+    return values
