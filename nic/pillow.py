@@ -34,7 +34,8 @@ from nic.settings import Settings
 MODES = {Colour.GREY: "L", Colour.RGB: "RGB"}
 WITH_ALPHA = {"L": "LA", "RGB": "RGBA"}
 # Our names and Pillow's, and a name for declared colour, of which Pillow knows only a part.
-INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp", "colour": "colour"}
+INFO = {"icc": "icc_profile", "exif": "exif", "xmp": "xmp", "colour": "colour",
+        "resolution": "resolution"}  # fmt: skip
 
 
 class NicImageFile(ImageFile.ImageFile):

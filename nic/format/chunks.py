@@ -62,6 +62,7 @@ TABLE = (  # in the order of writing
     Kind(b"i", "icc", "extra", side=True),  # these three compressed with zlib: nic.picture.metadata
     Kind(b"x", "exif", "extra", side=True),
     Kind(b"m", "xmp", "extra", side=True),
+    Kind(b"r", "resolution", "extra", side=True),  # u32[2]: nic.picture.metadata.resolution
     Kind(b"c", "colour", "extra", side=True),  # cICP and others: nic.picture.colour.declared
     # u8 method; 0: a PNG, 1: a packed record of a grey picture. See nic.picture.alpha.
     Kind(b"A", "alpha plane", "alpha", side=True),

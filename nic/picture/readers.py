@@ -22,7 +22,7 @@ from nic.picture.colour import declared
 from nic.picture.files import loading, pnm
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep
-from nic.picture.metadata.reading import of_file, of_turned
+from nic.picture.metadata.reading import note_lost, of_file, of_turned
 from nic.picture.pixels import Picture, simplified
 from nic.types import Pixels
 
@@ -117,6 +117,8 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
         colour = image.info.get("colour", b"") or declared.build(parts)
     with _damage():
         several = getattr(image, "is_animated", False)
+        if keep == "all":
+            note_lost(image)
         found, turn = of_file(image, colour)
         if image.mode == "CMYK":
             from nic.picture.colour.cmyk import without_inks

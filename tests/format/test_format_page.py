@@ -351,14 +351,24 @@ def test_the_page_says_enough_of_alpha_and_metadata(codec, photographs):
     pixels, plane = (photographs[name][:40, :56] for name in ("coffee", "chelsea"))
     parts = {"cICP": b"\t\x10\0\1", "cLLI": bytes(range(8))}
     found = Metadata(
-        b"profile" * 9, b"II*\0\10\0\0\0\0\0\0\0\0\0", b"<x:xmpmeta/>", declared.build(parts)
+        b"profile" * 9,
+        b"II*\0\10\0\0\0\0\0\0\0\0\0",
+        b"<x:xmpmeta/>",
+        declared.build(parts),
+        b"\x23\x2e\0\0\x46\x5c\0\0",
     )
     for alpha, quality in ((plane[..., 0], None), (plane[..., 0], 50), (plane[..., 0] // 128 * 255,
                                                                        None)):  # fmt: skip
         source = Picture(pixels, alpha, found)
         packed = to_bytes(codec.forward(codec.encode(source, alpha_quality=quality), Stage.PACKED))
         read = page.read_packed(packed)
-        assert read.extra == {"i": found.icc, "x": found.exif, "m": found.xmp, "c": parts}
+        assert read.extra == {
+            "i": found.icc,
+            "x": found.exif,
+            "m": found.xmp,
+            "c": parts,
+            "r": (11811, 23622),
+        }
         if quality is None:
             assert np.array_equal(page.alpha(read), alpha)
             continue

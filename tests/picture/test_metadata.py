@@ -21,6 +21,7 @@ from nic.errors import CorruptError
 from nic.format.records import Chunk, Stage
 from nic.picture import metadata
 from nic.picture.metadata import Metadata
+from nic.picture.metadata.resolution import of_dpi, to_dpi
 from nic.picture.metadata.tags import XMP_TAG
 from nic.picture.metadata.upright import upright_exif
 from nic.picture.pixels import Picture
@@ -285,6 +286,8 @@ DAMAGED = {
     "a part without length": ([Chunk(b"c", b"\1")], "the colour metadata is damaged"),
     "a part of another length": ([Chunk(b"c", b"\4\2\0\0")], "the colour metadata is damaged"),
     "a part twice": ([Chunk(b"c", b"\4\1\0" * 2)], "the colour metadata is damaged"),
+    "a resolution that is cut": ([Chunk(b"r", bytes(7))], "the resolution metadata is damaged"),
+    "a resolution of 0": ([Chunk(b"r", b"\1" * 4 + bytes(4))], "resolution metadata is damaged"),
     "twice": ([Chunk(b"i", PROFILE), Chunk(b"i", PROFILE)], "chunk i comes twice"),
 }
 
@@ -309,3 +312,87 @@ def test_any_payload_is_read_or_refused(payload):
         metadata.from_chunks((Chunk(b"x", payload),))
     except CorruptError:
         return
+
+
+# -- resolution and what is not kept ------------------------------------------------------------
+
+
+def with_dpi(name, dots=(300, 150), **others):
+    return saved(RGB, name.upper(), dpi=dots, **others)
+
+
+@pytest.mark.parametrize("source", ["png", "jpeg", "bmp"])
+@pytest.mark.parametrize("target", ["png", "jpeg", "bmp", "tiff"])
+def test_the_resolution_is_kept_where_there_is_a_place_for_it(source, target):
+    packed = invoke("compress", data=with_dpi(source)).out
+    assert [(chunk.kind, len(chunk.payload)) for chunk in from_bytes(packed).extra] == [(b"r", 8)]
+    result = invoke("decompress", "-v", "--format", target, data=packed)
+    assert "cannot be held" not in result.err
+    across, down = Image.open(io.BytesIO(result.out)).info["dpi"]
+    assert (across, down) == pytest.approx((300, 150), abs=0.013)  # whole pixels per metre
+
+
+def test_the_resolution_of_16_bits_is_kept_too():
+    deep = np.repeat(RGB[..., 1].astype(np.uint16) * 257, 1, axis=0)
+    packed = invoke("compress", data=saved(Image.fromarray(deep), dpi=(300, 300))).out
+    for target in ("png", "tiff"):
+        out = invoke("decompress", "--format", target, data=packed).out
+        assert round(Image.open(io.BytesIO(out)).info["dpi"][0], 2) == 300
+
+
+def test_the_resolution_is_turned_with_the_picture():
+    found = read(with_dpi("png", exif=exif(6)))
+    assert to_dpi(found.metadata.resolution) == (150, 300)
+
+
+def test_the_resolution_in_exif_is_not_stored_twice():
+    tags = Image.Exif()
+    tags[282], tags[283], tags[296] = 72.0, 72.0, 2
+    assert read(with_dpi("jpeg", exif=tags.tobytes())).metadata.kinds == ["exif"]
+
+
+@pytest.mark.parametrize("dots", [72, 96])
+@pytest.mark.parametrize("name", ["png", "jpeg", "bmp"])
+def test_a_resolution_that_nobody_asked_for_takes_no_bytes(name, dots):
+    assert read(with_dpi(name, (dots, dots))).metadata == Metadata()
+
+
+@given(st.binary(min_size=8, max_size=8))
+def test_any_resolution_is_written(payload):
+    if not all(struct.unpack("<II", payload)):
+        return
+    found = Metadata(resolution=payload)
+    for name in ("png", "jpeg", "bmp", "tiff"):
+        Image.open(io.BytesIO(write(Picture(RGB, None, found), name)))
+
+
+@pytest.mark.parametrize("dots", [(0, 0), (-1, 5), (float("nan"), 1), (1e12, 1), "ab", None, (1,)])
+def test_a_resolution_without_sense_is_none(dots):
+    assert of_dpi(dots) == b""
+
+
+@pytest.mark.parametrize("name", ["JPEG", "GIF"])
+def test_a_comment_is_noted(name):
+    result = invoke("compress", data=saved(Image.fromarray(RGB[..., 0]), name, comment=b"hello"))
+    assert "note: stdin: comment of 5 bytes is not kept" in result.err
+    quiet = invoke("compress", "--metadata", "none",
+                   data=saved(Image.fromarray(RGB[..., 0]), name, comment=b"hello"))  # fmt: skip
+    assert quiet.err == ""
+
+
+def test_iptc_is_noted(caplog):
+    block = b"8BIM" + struct.pack(">HHI", 0x0404, 0, 6) + b"\x1c\2\5\0\1A"
+    segment = b"Photoshop 3.0\0" + block
+    data = saved(RGB, "JPEG")
+    data = data[:2] + b"\xff\xed" + struct.pack(">H", 2 + len(segment)) + segment + data[2:]
+    with caplog.at_level(logging.WARNING, "nic"):
+        read(data)
+    assert [r.message for r in caplog.records] == ["note: IPTC of 6 bytes is not kept"]
+
+
+def test_text_of_a_png_is_noted_on_request():
+    text = PngInfo()
+    text.add_text("Title", "a ramp")
+    data = saved(RGB, pnginfo=text)
+    assert invoke("compress", data=data).err == ""
+    assert "text of the file is not kept: Title" in invoke("compress", "-v", data=data).err

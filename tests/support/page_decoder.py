@@ -74,6 +74,10 @@ def read_packed(data: bytes) -> Packed:
     demand(at + 1 == len(data), "more than a record")
     record = _with_header(chunks["H"], chunks["D"], chunks.get("M"))
     extra = {kind: zlib.decompress(chunks[kind]) for kind in "ixm" if kind in chunks}
+    if "r" in chunks:
+        demand(len(chunks["r"]) == 8, "a resolution of another length")
+        extra["r"] = tuple(int.from_bytes(chunks["r"][i : i + 4], "little") for i in (0, 4))
+        demand(0 not in extra["r"], "a resolution of 0")
     if "c" in chunks:
         extra["c"] = _colour(chunks["c"])
     excess = chunks.get("X", b"")

@@ -20,8 +20,8 @@ STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 
 DECODED = "Decode only these channels, such as 0-15 or 0-7,12; all others are zero."
 STORED = (
-    "Metadata to store: all (ICC profile or declared colour, EXIF and XMP), icc (only the profile "
-    "or declared colour) or none."
+    "Metadata to store: all (ICC profile or declared colour, EXIF, XMP and resolution), icc (only "
+    "the profile or declared colour) or none."
 )
 WRITTEN = (
     "Metadata to write, if the picture format can hold it: all, icc (only the ICC profile or "

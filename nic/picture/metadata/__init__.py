@@ -1,22 +1,28 @@
-"""Metadata of pictures: ICC profile, EXIF, XMP and declared colour.
+"""Metadata of pictures: ICC profile, EXIF, XMP, declared colour and resolution.
 
-In a record each is an ancillary chunk; all but colour are compressed with zlib. Pixels are stored
+In a record each is an ancillary chunk; the first three are compressed with zlib. Pixels are stored
 upright. So the orientation in EXIF and XMP is set to 1, "upright", and no viewer turns the picture
 again.
 """
 
 import zlib
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Literal, Self
 
 from nic.errors import CorruptError
 from nic.format.chunks import ANCILLARY, Chunk
 from nic.picture.colour import declared
+from nic.picture.metadata import resolution
 
 Keep = Literal["all", "icc", "none"]
 KEEP: tuple[Keep, ...] = ("all", "icc", "none")
 NAMES = {kind.letter: kind.name for kind in ANCILLARY}
-PLAIN = "colour"  # the kind that is not compressed
+# The kinds that are not compressed, and what raises CorruptError for a damaged payload.
+PLAIN: dict[str, Callable[[bytes], object]] = {
+    "colour": declared.parse,
+    "resolution": resolution.check,
+}
 MAX_SIZE = 1 << 24  # bytes of each kind, decompressed
 EXIF_PREFIX = b"Exif\0\0"  # stands before EXIF in JPEG; not stored
 
@@ -25,13 +31,15 @@ EXIF_PREFIX = b"Exif\0\0"  # stands before EXIF in JPEG; not stored
 class Metadata:
     """The bytes of each kind, b"" for none; EXIF is a TIFF structure without JPEG's prefix.
 
-    ``colour`` is the payload of chunk c, see ``nic.picture.colour.declared``.
+    ``colour`` is the payload of chunk c, see ``nic.picture.colour.declared``, and ``resolution``
+    that of chunk r, see ``nic.picture.metadata.resolution``.
     """
 
     icc: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
     colour: bytes = b""
+    resolution: bytes = b""
 
     def __bool__(self) -> bool:
         return bool(self.kinds)
@@ -43,7 +51,8 @@ class Metadata:
 
     def only(self, keep: Keep) -> Self:
         """The metadata reduced to the kinds that ``keep`` names; colour counts as ICC."""
-        return {"all": self, "icc": replace(self, exif=b"", xmp=b""), "none": type(self)()}[keep]
+        colours = type(self)(icc=self.icc, colour=self.colour)
+        return {"all": self, "icc": colours, "none": type(self)()}[keep]
 
 
 NOTHING = Metadata()
@@ -55,7 +64,7 @@ NOTHING = Metadata()
 def to_chunks(metadata: Metadata) -> tuple[Chunk, ...]:
     """The metadata as ancillary chunks of a record."""
     return tuple(
-        Chunk(letter, content if kind == PLAIN else zlib.compress(content, 9))
+        Chunk(letter, content if kind in PLAIN else zlib.compress(content, 9))
         for letter, kind in NAMES.items()
         if (content := getattr(metadata, kind))
     )
@@ -70,9 +79,9 @@ def from_chunks(chunks: tuple[Chunk, ...]) -> Metadata:
             continue
         if kind in found:
             raise CorruptError(f"damaged: chunk {letter.decode()} comes twice")
-        if kind == PLAIN:
-            declared.parse(payload)
-        found[kind] = payload if kind == PLAIN else _decompressed(payload, kind)
+        if kind in PLAIN:
+            PLAIN[kind](payload)
+        found[kind] = payload if kind in PLAIN else _decompressed(payload, kind)
     return Metadata(**found)
 
 

@@ -4,11 +4,16 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
-from nic.picture.metadata.tags import of_tags
+from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata, resolution
+from nic.picture.metadata.tags import DAMAGE, X_RESOLUTION, of_tags
 from nic.picture.metadata.upright import turned, upright
 
 log = logging.getLogger("nic")
+
+# Resolutions that programs write without being asked; they say nothing of the picture.
+UNASKED = [resolution.of_dpi((dots, dots)) for dots in (72, 96)]
+IPTC = 0x0404  # the number of this block in a JPEG's segment of Photoshop
+XMP = "XML:com.adobe.xmp"
 
 
 def of_file(image: Any, colour: bytes = b"") -> tuple[Metadata, int]:
@@ -22,7 +27,30 @@ def of_file(image: Any, colour: bytes = b"") -> tuple[Metadata, int]:
     exif = of_tags(image.getexif()) if tiff else _bytes(facts.get("exif"))
     xmp = _bytes(facts.get("xmp"))
     found, turn = of_parts(_bytes(facts.get("icc_profile")), exif, xmp, colour)
-    return found, 0 if tiff else turn
+    return replace(found, resolution=_resolution(image)), 0 if tiff else turn
+
+
+def note_lost(image: Any) -> None:
+    """Log a note for text in a picture that Pillow has loaded and that nic does not keep."""
+    if image.format in ("JPEG", "MPO", "GIF") and (comment := image.info.get("comment")):
+        log.warning("note: comment of %d bytes is not kept", len(comment))
+    blocks = image.info.get("photoshop")
+    if isinstance(blocks, dict) and IPTC in blocks:
+        log.warning("note: IPTC of %d bytes is not kept", len(blocks[IPTC]))
+    if text := [key for key in getattr(image, "text", {}) if key != XMP]:
+        log.info("note: text of the file is not kept: %s", ", ".join(text))
+
+
+def _resolution(image: Any) -> bytes:
+    """Chunk r, if the file says a resolution in another place than EXIF."""
+    if image.format not in ("PNG", "JPEG", "MPO", "BMP", "DIB") or "dpi" not in image.info:
+        return b""
+    try:
+        in_exif = X_RESOLUTION in image.getexif()
+    except DAMAGE:
+        in_exif = False
+    dots = resolution.of_dpi(image.info["dpi"])
+    return b"" if in_exif or dots in UNASKED else dots
 
 
 def of_parts(icc: bytes, exif: bytes, xmp: bytes, colour: bytes = b"") -> tuple[Metadata, int]:
@@ -42,7 +70,8 @@ def of_parts(icc: bytes, exif: bytes, xmp: bytes, colour: bytes = b"") -> tuple[
 def of_turned(found: Metadata, turn: int) -> Metadata:
     """The metadata of a picture whose pixels were turned upright from orientation ``turn``."""
     exif, xmp = turned(found.exif, found.xmp, turn)
-    return replace(found, exif=exif, xmp=xmp)
+    dots = resolution.exchanged(found.resolution) if turn >= 5 else found.resolution
+    return replace(found, exif=exif, xmp=xmp, resolution=dots)
 
 
 def _bytes(value: object) -> bytes:

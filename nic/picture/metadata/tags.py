@@ -11,6 +11,7 @@ from nic.picture.metadata import EXIF_PREFIX
 log = logging.getLogger("nic")
 
 XMP_TAG = 700
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, IN_INCHES = 282, 283, 296, 2
 # Descriptions, camera, resolution, dates, authors, ratings, and the directories EXIF and GPS. Other
 # tags say how the pixels are stored.
 DESCRIPTIVE = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432, 34665, 34853, 18246,

@@ -7,11 +7,21 @@ from typing import Any
 
 from nic.picture.colour import declared
 from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
-from nic.picture.metadata.tags import DAMAGE, XMP_TAG, descriptive
+from nic.picture.metadata.resolution import to_dpi
+from nic.picture.metadata.tags import (
+    DAMAGE,
+    IN_INCHES,
+    RESOLUTION_UNIT,
+    X_RESOLUTION,
+    XMP_TAG,
+    Y_RESOLUTION,
+    descriptive,
+)
 
 log = logging.getLogger("nic")
 
 HOLDERS = ("png", "tiff", "jpeg", "webp")  # the formats that hold a profile, EXIF and XMP
+RESOLUTION = ("png", "tiff", "jpeg", "bmp")  # the formats that hold a resolution
 MOST = {("jpeg", "exif"): 65533 - len(EXIF_PREFIX), ("jpeg", "xmp"): 65504}  # bytes, in one marker
 
 
@@ -31,6 +41,9 @@ def fitting(found: Metadata, name: str, grey: bool) -> Metadata:
             level = logging.WARNING if kind == "icc" or name in HOLDERS else logging.INFO
             log.log(level, "note: %s of %d bytes cannot be held by %s", kind.upper(), size, name)
             lost[kind] = b""
+    if found.resolution and name not in RESOLUTION:
+        log.info("note: the resolution cannot be held by %s", name)
+        lost["resolution"] = b""
     return replace(found, **lost)
 
 
@@ -66,6 +79,8 @@ def settings_of(metadata: Metadata, name: str) -> dict[str, Any]:
 def _setting(kind: str, content: bytes, name: str) -> dict[str, Any]:
     from PIL import PngImagePlugin
 
+    if kind == "resolution":
+        return {"dpi": to_dpi(content)}
     if kind == "icc":
         return {"icc_profile": content}
     if kind == "exif":
@@ -92,6 +107,9 @@ def tiff_settings(told: dict[str, Any]) -> dict[str, Any]:
     except DAMAGE:
         log.warning("note: the EXIF data is damaged and is not written")
         tags = Image.Exif()
+    if dots := told.pop("dpi", None):
+        tags[X_RESOLUTION], tags[Y_RESOLUTION] = dots
+        tags[RESOLUTION_UNIT] = IN_INCHES
     if "xmp" in told:
         tags[XMP_TAG] = told.pop("xmp")
     return {**told, "exif": tags.tobytes()}
