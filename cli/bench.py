@@ -56,11 +56,11 @@ def _once(values: Iterable[T]) -> list[T]:
     return list(dict.fromkeys(values))
 
 
-def _models(function: F) -> F:
+def _models(usual: str) -> Callable[[F], F]:
     return click.option(
         "--model", "models", multiple=True, metavar="NAME",
-        help=f"Name of a model; see nic models. May be repeated. Default: {DEFAULT}.",
-    )(function)  # fmt: skip
+        help=f"Name of a model; see nic models. May be repeated. Default: {usual}.",
+    )  # fmt: skip
 
 
 def _outputs(function: F) -> F:
@@ -82,7 +82,7 @@ def _outputs(function: F) -> F:
                 metavar="[PICTURE]...")
 @click.option("--size", "sizes", multiple=True, callback=_size, metavar="WxH",
               help="Size of the pictures; may be repeated. Default: 512x512 and 1920x1080.")
-@_models
+@_models(DEFAULT)
 @number("-q", "--quality", type=QUALITY, metavar="1..100",
         help="Quality to code at. Default: 50 for the shipped models.")
 @click.option("--backend", type=click.Choice(["litert", "keras"]),
@@ -143,7 +143,7 @@ def speed(
                 type=click.Path(exists=True, path_type=Path))
 @number("-q", "--quality", "levels", type=QUALITY, multiple=True,
         metavar="1..100", help="Quality of nic; may be repeated. Default: seven qualities.")
-@_models
+@_models(f"{DEFAULT} and light")
 @click.option("--peer", "peers", type=click.Choice(PEERS), multiple=True,
               help="Compare only with this codec; may be repeated. Default: all codecs.")
 @number("--jobs", type=Number(1, 1024), metavar="N",
@@ -166,14 +166,14 @@ def quality(
       nic bench quality kodak/ --plot curves.png --json all.json
       nic bench quality a.png b.png -q 30 -q 50 -q 70 --peer jpeg
     """
-    from nic.bench.codecs import QUALITIES
+    from nic.bench.codecs import MODELS, QUALITIES
     from nic.bench.pictures import in_folders
     from nic.bench.quality import rates as bench
     from nic.resources import cores
 
     chosen = tuple(name for name in PEERS if name in (peers or PEERS) and name != "none")
     setup = bench.Setup(
-        models=tuple(_once(models)) or (DEFAULT,),
+        models=tuple(_once(models)) or MODELS,
         backend=backend,
         device=device,
         levels=tuple(sorted(_once(levels))) or QUALITIES,

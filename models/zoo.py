@@ -21,14 +21,14 @@ log = logging.getLogger("nic")
 
 ZOO = Path(__file__).parent / "zoo"
 PATH_VARIABLE = "NIC_MODEL_PATH"  # further folders of models, separated like PATH
-DEFAULT = "light"
+DEFAULT = "light-visual"
 # The reference family (see nic.models.dcn): latent channels by name. Its models are listed even
 # when their weights are not installed.
 REFERENCE = {"dcn-4k": 16, "dcn-8k": 32, "dcn-16k": 64}
 # Names for the first channels of the default model. The names count latents of 128x128 pixels.
 PREFIXES = {"4k": 16, "8k": 32, "16k": 64}
-# The end of a model's name, by what it was trained for.
-TUNES = {"psnr": "", "ms-ssim": MS_SSIM, "visual": "-visual"}
+# The end of a model's name, by the measure that it was trained for.
+TUNES = {"visual": "-visual", "psnr": "", "ms-ssim": MS_SSIM}
 
 
 @dataclass(frozen=True)
@@ -88,16 +88,25 @@ def by_name(name: str = DEFAULT) -> Model:
     raise ModelError(f"no model {name!r} is installed (installed: {known})")
 
 
-def by_choice(name: str, tune: str) -> tuple[Model, int | None]:
+def by_choice(name: str, tune: str | None = None) -> tuple[Model, int | None]:
     """The model to encode with, and how many of its channels ``name`` stands for; None: all.
 
     Args:
         name: as for ``by_name``; or one of ``PREFIXES``, for channels of the default model.
-        tune: one of ``TUNES``.
+        tune: one of ``TUNES``, for the variant of this model that was trained for it; None for the
+            model as it is named.
     Raises: ModelError.
     """
     channels = PREFIXES.get(name)
-    return by_name((DEFAULT if channels else name) + TUNES[tune]), channels
+    name = DEFAULT if channels else name
+    return by_name(name if tune is None else _family(name) + TUNES[tune]), channels
+
+
+def _family(name: str) -> str:
+    """The name without the end of a variant: light, for light-visual."""
+    for end in filter(None, TUNES.values()):
+        name = name.removesuffix(end)
+    return name
 
 
 def by_id(model_id: str) -> Model:

@@ -190,7 +190,7 @@ def latents(picture: "Source", **settings: Any) -> "NDArray[np.float32]":
         return codec.latents_of(rows)
 
 
-def networks(model: str = "light") -> "tuple[keras.Model, keras.Model]":
+def networks(model: str = "light-visual") -> "tuple[keras.Model, keras.Model]":
     """The analysis and the synthesis transform of an installed model, as Keras models.
 
     Args: model: a name that ``nic models`` shows.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from nic.limits import pixels_of_strip
+from nic.models.zoo import DEFAULT
 
 if TYPE_CHECKING:
     from nic.format.channels import Channels
@@ -25,7 +26,8 @@ class Settings:
 
     Attributes:
         model: name of the model to encode with; decoding uses the model that the stream names.
-        tune: the distortion that the model was trained for, one of ``nic.models.zoo.TUNES``.
+        tune: one of ``nic.models.zoo.TUNES``, for the variant of the model that was trained for
+            this distortion; None for the model as it is named.
         backend: what runs the networks; ``auto`` is LiteRT unless a GPU is asked for.
         device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
         threads: threads of the entropy coder; the bytes are the same for any number.
@@ -35,8 +37,8 @@ class Settings:
         processes: how many processes share the free memory.
     """
 
-    model: str = "light"
-    tune: str = "psnr"
+    model: str = DEFAULT
+    tune: str | None = None
     backend: BackendName = "auto"
     device: str = "auto"
     threads: int = 1

@@ -13,7 +13,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from nic.picture import metrics, pixels, readers
+from nic.errors import UsageError
+from nic.picture import metrics, perceptual, pixels, readers
 
 OUT = Path("demo-output")
 STAGES = (  # program, its input, its output
@@ -51,7 +52,8 @@ def main() -> None:
         f"than {source.name}"
     )
     console.print(
-        f"PSNR {metrics.psnr(original, decoded):.2f} dB, MS-SSIM {_ms_ssim(original, decoded)}"
+        f"PSNR {metrics.psnr(original, decoded):.2f} dB, MS-SSIM {_ms_ssim(original, decoded)}, "
+        f"SSIMULACRA 2 {_ssimulacra2(original, decoded)}"
     )
     console.print(f"compressed:   {paths['nic'].resolve()}", soft_wrap=True)
     console.print(f"decompressed: {paths['decoded.png'].resolve()}", soft_wrap=True)
@@ -61,6 +63,13 @@ def _ms_ssim(original: pixels.Pixels, decoded: pixels.Pixels) -> str:
     try:
         return f"{metrics.ms_ssim(original, decoded):.4f}"
     except ValueError as error:  # the picture is too small for five scales
+        return f"- ({error})"
+
+
+def _ssimulacra2(original: pixels.Pixels, decoded: pixels.Pixels) -> str:
+    try:
+        return f"{perceptual.ssimulacra2(original, decoded):.1f}"
+    except UsageError as error:  # the package is not installed
         return f"- ({error})"
 
 

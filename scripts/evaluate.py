@@ -22,6 +22,7 @@ from rich.table import Table
 
 from nic.codec import Codec
 from nic.format.records import Stage, read_records, write_record
+from nic.models import zoo
 from nic.picture import metrics, readers
 from nic.picture.perceptual import ssimulacra2
 
@@ -102,7 +103,7 @@ def show(title: str, rows: Rows) -> None:
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("-q", "--quality", "qualities", type=float, multiple=True, default=QUALITIES)
-@click.option("--model", default="light", show_default=True)
+@click.option("--model", default=zoo.DEFAULT, show_default=True)
 @click.option("--backend", default="auto", show_default=True)
 @click.option("--channels", type=int)
 @click.option("--refine", "refinement", type=int, default=0, help="Steps, as of nic compress.")

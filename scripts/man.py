@@ -9,6 +9,9 @@ exit codes come from the docstrings of nic.errors. A file man/prose/PAGE.mdoc ad
 page: text is added to a section that the page has; any other section follows the options. A file
 man/prose/PAGE.txt becomes the section RESULTS, as it is. The date is the date of the newest release
 in CHANGELOG.md; before the first release it is the date in man/nic.5.
+
+The line @scores@ becomes a table from the card of the default model. README.md has the same table,
+which a test compares.
 """
 
 import datetime
@@ -26,6 +29,7 @@ import click
 from nic import __version__, errors
 from nic.cli.main import COMMANDS
 from nic.cli.main import main as umbrella
+from nic.models import zoo
 
 ROOT = Path(__file__).resolve().parents[1]
 MAN = ROOT / "man"
@@ -46,6 +50,13 @@ FAILURE = (
 )
 COMMON = ("--quiet", "--verbose", "--version", "--help")
 NO_MODEL = ("completion",)  # commands that need no model
+
+# The columns of the table that says what -q means, with their decimals, and its rows.
+SCORES = {
+    "bpp": ("bpp", 3), "ssimulacra2": ("SSIMULACRA 2", 0), "ms_ssim": ("MS-SSIM", 3),
+    "psnr": ("PSNR, dB", 1),
+}  # fmt: skip
+QUALITIES = (10, 30, 50, 70, 90, 100)
 
 Page = dict[str, list[str]]  # section title -> its lines of mdoc(7)
 
@@ -243,6 +254,25 @@ def display(lines: list[str]) -> list[str]:
     return [".Bd -literal -offset indent", *map(literal, lines), ".Ed"]
 
 
+def scores() -> list[list[str]]:
+    """What -q means with the default model: the header and the rows of a table, from its card."""
+    rows = {row["quality"]: row for row in zoo.by_name().card["kodak"]}
+    found = [
+        [f"{quality}", *(f"{rows[quality][key]:.{digits}f}" for key, (_, digits) in SCORES.items())]
+        for quality in QUALITIES
+    ]
+    return [["-q", *(title for title, _ in SCORES.values())], *found]
+
+
+def columns(rows: list[list[str]]) -> list[str]:
+    """The rows of a table as lines of text, in columns that end at the same place."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "   ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+
+
 def read_prose(page: str) -> Page:
     """The hand-written sections of a page."""
     path = MAN / "prose" / f"{page}.mdoc"
@@ -252,6 +282,8 @@ def read_prose(page: str) -> Page:
         if line.startswith(".Sh "):
             title = line.removeprefix(".Sh ")
             sections[title] = []
+        elif line == "@scores@":
+            sections[title] += display(columns(scores()))
         else:
             sections[title].append(line)
     return sections

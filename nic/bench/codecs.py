@@ -13,6 +13,7 @@ from nic.transform import backends as backends
 from nic.types import Pixels
 
 QUALITIES = (1, 20, 35, 50, 65, 80, 100)
+MODELS = (zoo.DEFAULT, "light")  # what is compared when no model is named: for the eye, for PSNR
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,13 @@ from PIL import Image
 from programs import assert_fails, invoke, start
 
 from nic.bench import machine
+from nic.bench.codecs import MODELS
 from nic.bench.quality import rates
 from nic.bench.report import compare, output, plot, tables
 from nic.bench.speed import times
 from nic.cli import bench, bench_output
 from nic.errors import UsageError
+from nic.models import zoo
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,8 @@ def picture(tmp_path_factory, photographs):
     return path
 
 
-QUALITY = ("bench", "quality", "-q", 20, "-q", 80, "--peer", "jpeg", "--jobs", 1)
+RATES = ("bench", "quality", "-q", 20, "-q", 80, "--peer", "jpeg", "--jobs", 1)
+QUALITY = (*RATES, "--model", "light")
 
 
 @pytest.fixture(scope="module")
@@ -266,10 +269,19 @@ def test_what_is_left_out_is_said_and_makes_the_exit_code(picture, tmp_path):
 
 
 def test_what_is_asked_for_twice_is_measured_once(picture):
-    again = (*QUALITY, "--model", "light", "--model", "light", "-q", 20)
+    again = (*QUALITY, "--model", "light", "-q", 20)
     found = json.loads(invoke(*again, picture, "--json", "-").out)
     assert len(found["codecs"]) == 2
     assert len(found["rows"]) == 2 + 6
+
+
+def test_the_model_for_the_eye_and_the_one_for_psnr_are_compared(picture):
+    """Each is named, and each has its table."""
+    result = invoke(*RATES, "--peer", "none", picture)
+    tables_of = [line for line in result.out.decode().splitlines() if line.startswith("Bytes of")]
+    titles = [f"nic {zoo.by_name(name).name}-{zoo.by_name(name).version}" for name in MODELS]
+    assert [any(title in line for line in tables_of) for title in titles] == [True, True]
+    assert MODELS == (zoo.DEFAULT, "light")
 
 
 def test_an_unknown_model_is_one_line(picture):
@@ -298,6 +310,7 @@ def test_sigint_prints_what_is_finished(jobs, picture, tmp_path):
     ours, theirs = pty.openpty()
     pictures = [picture] * 300  # more than there will be time for
     words = ("-q", 30, "--peer", "none", "--jobs", jobs, "--json", tmp_path / "a.json")
+    words += ("--model", "light")
     settings = {"stderr": theirs, "start_new_session": True}
     process = start("nic", "bench", "quality", *words, *pictures, **settings)
     os.close(theirs)

@@ -67,7 +67,7 @@ def test_rows_are_in_order_and_complete(report):
 
 def test_bytes_and_scores_are_those_of_the_file(report, folder):
     pixels = np.array(Image.open(folder / "1.png"))
-    coder = nic_coder()
+    coder = nic_coder("light")
     file = coder.encode(pixels, 60)
     decoded = coder.decode(file)
     (row,) = [
@@ -392,7 +392,7 @@ def test_butteraugli_of_equal_and_worse_pictures(photographs):
 def pairs(photographs):
     """Photographs and what JPEG and nic make of them, with sides that halve evenly."""
     source = np.ascontiguousarray(photographs["astronaut"][:384, :320])
-    coders = [(nic_coder(), 30), (nic_coder(), 90)]
+    coders = [(nic_coder("light"), 30), (nic_coder("light"), 90)]
     return [(source, coder.decode(coder.encode(source, level))) for coder, level in coders]
 
 

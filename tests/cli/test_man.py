@@ -177,6 +177,14 @@ def _displays(page: Path) -> Iterator[tuple[str | None, str]]:
         yield needs, lines
 
 
+def test_the_readme_says_what_a_quality_means() -> None:
+    """The table is that of the card; after a change of the default model, paste it from here."""
+    head, *rows = man.scores()
+    lines = [f"| `{head[0]}` | {' | '.join(head[1:])} |", "|---" * len(head) + "|"]
+    table = "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+    assert table in (ROOT / "README.md").read_text(encoding="utf-8"), f"README.md needs\n{table}"
+
+
 def _documents() -> Iterator[tuple[str, str]]:
     """Every text with example commands: where it is, and its lines."""
     for name in ("README.md", "CONTRIBUTING.md"):

@@ -72,7 +72,7 @@ def test_a_picture_in_strips_is_one_image(photographs):
     ("damage", "words"),
     [
         (lambda data: data[:-5], "truncated"),
-        (lambda data: data[:100] + b"?" + data[101:], "fails its checksum"),
+        (lambda data: data[:-30] + bytes([data[-30] ^ 1]) + data[-29:], "fails its checksum"),
         (lambda data: data[:9], "truncated"),
     ],
 )

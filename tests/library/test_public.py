@@ -155,7 +155,7 @@ def test_what_is_intact_of_a_damaged_file(files, caplog):
 
 def test_networks_of_a_model(files):
     pytest.importorskip("keras")
-    analysis, synthesis = nic.networks("light")
+    analysis, synthesis = nic.networks()
     pixels = np.array(Image.open(io.BytesIO(files["rgb.png"])))[:96, :120]
     latents = np.asarray(analysis(pixels[None] / np.float32(255)))
     np.testing.assert_allclose(latents[0], nic.latents(pixels), atol=1e-3)

@@ -21,6 +21,17 @@ needs_keras = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="Keras is not installed"
 )
 STEPS = 80
+PSNR = ("--tune", "psnr")  # whose measure takes pictures of any size
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return Codec(tune="psnr")
+
+
+@pytest.fixture(scope="module")
+def model():
+    return zoo.by_choice(zoo.DEFAULT, "psnr")[0]
 
 
 @pytest.fixture(scope="module")
@@ -79,12 +90,12 @@ def test_tuned_for_ms_ssim(photographs):
 
 @needs_keras
 def test_tuned_for_the_eye(photographs):
-    """By the mixture of SSIMULACRA 2 and squared error that the model is trained for.
+    """The default model, by the mixture of SSIMULACRA 2 and squared error that it is trained for.
 
     The sides are no multiples of 32, which the coarser scales of the measure have to bear.
     """
     pytest.importorskip("ssimulacra2")
-    codec, model = Codec(tune="visual"), zoo.by_choice("light", "visual")[0]
+    codec, model = Codec(), zoo.by_name()
     assert model.measure == "visual"
     pixels = np.ascontiguousarray(photographs["coffee"][:268, 40:317])
 
@@ -130,7 +141,7 @@ def test_dropped_channels_stay_dropped_and_the_others_are_refined(codec, model, 
 @needs_keras
 def test_strips_are_refined_with_what_lies_beside_them(model, detail):
     """Rows of latents above and below are context, which the record does not get."""
-    codec = Codec(strip_pixels=150 * 48)
+    codec = Codec(tune="psnr", strip_pixels=150 * 48)
     file = io.BytesIO()
     Image.fromarray(detail).save(file, "PPM")
 
@@ -158,9 +169,9 @@ def test_programs_take_it_and_any_decoder_reads_it(tmp_path, detail):
     Image.fromarray(detail).save(path)
     for steps in (0, STEPS):
         name = tmp_path / f"{steps}.nic"
-        result = invoke("compress", "--refine", steps, path, "-o", name)
+        result = invoke("compress", *PSNR, "--refine", steps, path, "-o", name)
         assert (result.code, result.err) == (0, "")
-    latents = invoke("encode", "--refine", STEPS, path)
+    latents = invoke("encode", *PSNR, "--refine", STEPS, path)
     piped = invoke("pack", data=latents.out)
     assert (
         piped.out == (tmp_path / f"{STEPS}.nic").read_bytes() != (tmp_path / "0.nic").read_bytes()
@@ -188,7 +199,8 @@ def test_a_target_is_met_with_what_refining_wins(codec, tmp_path, detail, option
     sizes, similarity = [], []
     for steps in (0, 120):
         out = tmp_path / f"{steps}.nic"
-        result = invoke("compress", f"--target-{option}", value, "--refine", steps, path, "-o", out)
+        aim = (f"--target-{option}", value)
+        result = invoke("compress", *PSNR, *aim, "--refine", steps, path, "-o", out)
         assert (result.code, result.err) == (0, "")
         sizes.append(out.stat().st_size)
         decoded = codec.decode(from_bytes(out.read_bytes())).pixels
@@ -209,7 +221,8 @@ def test_the_nearest_is_taken_where_no_quality_meets_the_target(tmp_path, detail
     sizes = []
     for steps in (0, 40):
         out = tmp_path / f"{steps}.nic"
-        result = invoke("compress", "--target-psnr", 60, "--refine", steps, path, "-o", out)
+        aim = ("--target-psnr", 60)
+        result = invoke("compress", *PSNR, *aim, "--refine", steps, path, "-o", out)
         assert result.code == 0
         assert "no quality reaches 60 dB" in result.err
         sizes.append(out.read_bytes())
@@ -227,8 +240,8 @@ def test_on_every_backend(backend, tmp_path, detail):
     sizes = []
     for steps in (0, STEPS):
         out = tmp_path / f"{steps}.nic"
-        command = ("nic", "compress", "--device", "cpu", "--refine", steps, path, "-o", out)
-        done = run(*command, env={**os.environ, "KERAS_BACKEND": backend})
+        command = ("nic", "compress", *PSNR, "--device", "cpu", "--refine", steps, path)
+        done = run(*command, "-o", out, env={**os.environ, "KERAS_BACKEND": backend})
         assert (done.code, done.err) == (0, "")
         sizes.append(out.stat().st_size)
     assert sizes[1] < sizes[0]

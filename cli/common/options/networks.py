@@ -21,10 +21,8 @@ def model(function: F) -> F:
     function = click.option(
         "--tune",
         type=click.Choice(list(TUNES)),
-        default="psnr",
-        show_default=True,
         help="Use the variant of the model that was trained for this measure; visual means "
-        "SSIMULACRA 2, for the eye.",
+        "SSIMULACRA 2, for the eye. Default: visual, or the variant that --model names.",
     )(function)
     return click.option(
         "--model",
