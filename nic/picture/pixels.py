@@ -86,3 +86,18 @@ def of_depth(picture: Picture, depth: int) -> Picture:
     """The picture with samples of ``depth`` bits, 8 or 16, in pixels and alpha."""
     alpha = None if picture.alpha is None else with_depth(picture.alpha, depth)
     return Picture(with_depth(picture.pixels, depth), alpha, picture.metadata)
+
+
+def turned(plane: Pixels, orientation: int) -> Pixels:
+    """A plane (H, W[, C]) turned upright, given its orientation in EXIF (0 or 1: upright)."""
+    if orientation in (3, 4, 7):
+        plane = plane[::-1]
+    if orientation in (2, 3, 7):
+        plane = plane[:, ::-1]
+    if orientation in (5, 6, 7, 8):
+        plane = plane.swapaxes(0, 1)
+    if orientation == 6:
+        plane = plane[:, ::-1]
+    if orientation == 8:
+        plane = plane[::-1]
+    return np.ascontiguousarray(plane)

@@ -12,18 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nic.errors import CorruptError, NicError, UsageError
 from nic.limits import ANY, Limit, Work
 from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import pam, png
 from nic.picture.colour import declared
 from nic.picture.files import loading, pnm
+from nic.picture.files.planes import DEEP, PNG, planes_of
 from nic.picture.formats import READERS
-from nic.picture.metadata import Keep
+from nic.picture.metadata import Keep, Metadata
 from nic.picture.metadata.reading import note_lost, of_file, of_turned
-from nic.picture.pixels import Picture, simplified
+from nic.picture.pixels import Picture, simplified, turned
 from nic.types import Pixels
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Imag
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           AssertionError, AttributeError, RuntimeError, struct.error, zlib.error)  # fmt: skip
 
-PNG, DEEP = b"\x89PNG\r\n\x1a\n", b"\x10"  # DEEP: 16 bits per sample, at offset 24
 # The start of files that have a reader of their own; of TIFF, the last two are BigTIFF.
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_XL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")  # a codestream, and boxes
@@ -124,15 +122,13 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
             from nic.picture.colour.cmyk import without_inks
 
             image, found = without_inks(image, found)
-        pixels, alpha = _planes(image, data)
+        pixels, alpha = planes_of(image, data)
     if several:
         kind = "pictures" if image.format == "MPO" else "frames"
         log.warning("note: only the first of several %s is coded", kind)
     if shown is not None:
         alpha = loading.within(shown, alpha, pixels)
-    alpha = simplified(alpha)
-    turned = None if alpha is None else _turned(alpha, turn)
-    return Picture(_turned(pixels, turn), turned, of_turned(found.only(keep), turn))
+    return _upright(pixels, alpha, found.only(keep), turn)
 
 
 def _by_own_reader(data: bytes, limit: Limit) -> "Decoded | None":
@@ -154,10 +150,14 @@ def _by_own_reader(data: bytes, limit: Limit) -> "Decoded | None":
 
 def _of_decoded(found: "Decoded", keep: Keep) -> Picture:
     """The picture that a reader of one format gave."""
-    alpha = simplified(found.alpha)
-    turned = None if alpha is None else _turned(alpha, found.turn)
-    metadata = of_turned(found.metadata.only(keep), found.turn)
-    return Picture(_turned(found.pixels, found.turn), turned, metadata)
+    return _upright(found.pixels, found.alpha, found.metadata.only(keep), found.turn)
+
+
+def _upright(pixels: Pixels, alpha: Pixels | None, found: Metadata, turn: int) -> Picture:
+    """The picture of pixels and alpha that are turned from the orientation ``turn``."""
+    alpha = simplified(alpha)
+    plane = None if alpha is None else turned(alpha, turn)
+    return Picture(turned(pixels, turn), plane, of_turned(found, turn))
 
 
 @contextmanager
@@ -211,60 +211,3 @@ def _of_plugins(data: bytes) -> Any:
                 if accepts is None or accepts(data[:16]) is True:
                     return factory(io.BytesIO(data), "")
     return None
-
-
-def _planes(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
-    """Pixels and alpha of an image that Pillow has loaded. Raises UsageError."""
-    if (samples := _deep(image, data)) is not None:
-        found = Picture.of_samples(samples)
-        return found.pixels, found.alpha
-    if image.mode == "F":
-        raise UsageError("the picture has floating-point samples; convert it to 8 bits first")
-    if image.mode == "LAB":
-        raise UsageError("the picture is in CIELAB; convert it to RGB first")
-    if image.mode.startswith("I"):  # Pillow has more than 8 bits only for grey without alpha
-        values, key = np.asarray(image), image.info.get("transparency")
-        alpha = None if key is None else np.where(values == key, 0, 65535).astype(np.uint16)
-        return np.clip(values, 0, 65535).astype(np.uint16), alpha
-    key = image.info.get("transparency")
-    if key is not None and image.mode in ("1", "L") and data.startswith(PNG):
-        most = (1 << data[24]) - 1  # Pillow scales the samples to 8 bits, but not the key
-        image.info["transparency"] = (key & most) * 255 // most
-    grey = image.mode in ("1", "L", "LA", "La")
-    if not image.has_transparency_data:
-        return np.array(image.convert("L" if grey else "RGB"), np.uint8), None
-    rgba = np.array((image.convert("LA") if grey else image).convert("RGBA"), np.uint8)
-    pixels = rgba[..., 0] if grey else rgba[..., :3]
-    return np.ascontiguousarray(pixels), np.ascontiguousarray(rgba[..., 3])
-
-
-def _deep(image: Any, data: bytes) -> Pixels | None:
-    """The samples of a file with 16 bits that Pillow reads as 8, alpha last; None for others."""
-    if data.startswith(PNG) and data[24:25] == DEEP:
-        from nic.picture.files import deep
-
-        return deep.read_png(data)
-    if image.format == "AVIF" and data:
-        from nic.picture.extra import heif
-
-        return heif.deep_avif(data)
-    if image.format == "JPEG2000" and data:
-        from nic.picture.extra import jpeg2000
-
-        return jpeg2000.deep(data)
-    return None
-
-
-def _turned(plane: Pixels, orientation: int) -> Pixels:
-    """A plane (H, W[, C]) turned upright, given its orientation in EXIF (0 or 1: upright)."""
-    if orientation in (3, 4, 7):
-        plane = plane[::-1]
-    if orientation in (2, 3, 7):
-        plane = plane[:, ::-1]
-    if orientation in (5, 6, 7, 8):
-        plane = plane.swapaxes(0, 1)
-    if orientation == 6:
-        plane = plane[:, ::-1]
-    if orientation == 8:
-        plane = plane[::-1]
-    return np.ascontiguousarray(plane)

@@ -1,0 +1,57 @@
+"""Pixels and alpha of an image that Pillow has loaded, with all bits of its file."""
+
+from typing import Any
+
+import numpy as np
+
+from nic.errors import UsageError
+from nic.picture.pixels import Picture
+from nic.types import Pixels
+
+PNG, DEEP = b"\x89PNG\r\n\x1a\n", b"\x10"  # DEEP: 16 bits per sample, at offset 24
+
+
+def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
+    """Pixels (H, W[, 3]) and alpha (H, W) or None of a loaded image.
+
+    Args: data: its file, or empty.
+    Raises: UsageError for samples that cannot be coded.
+    """
+    if (samples := _deep(image, data)) is not None:
+        found = Picture.of_samples(samples)
+        return found.pixels, found.alpha
+    if image.mode == "F":
+        raise UsageError("the picture has floating-point samples; convert it to 8 bits first")
+    if image.mode == "LAB":
+        raise UsageError("the picture is in CIELAB; convert it to RGB first")
+    if image.mode.startswith("I"):  # Pillow has more than 8 bits only for grey without alpha
+        values, key = np.asarray(image), image.info.get("transparency")
+        alpha = None if key is None else np.where(values == key, 0, 65535).astype(np.uint16)
+        return np.clip(values, 0, 65535).astype(np.uint16), alpha
+    key = image.info.get("transparency")
+    if key is not None and image.mode in ("1", "L") and data.startswith(PNG):
+        most = (1 << data[24]) - 1  # Pillow scales the samples to 8 bits, but not the key
+        image.info["transparency"] = (key & most) * 255 // most
+    grey = image.mode in ("1", "L", "LA", "La")
+    if not image.has_transparency_data:
+        return np.array(image.convert("L" if grey else "RGB"), np.uint8), None
+    rgba = np.array((image.convert("LA") if grey else image).convert("RGBA"), np.uint8)
+    pixels = rgba[..., 0] if grey else rgba[..., :3]
+    return np.ascontiguousarray(pixels), np.ascontiguousarray(rgba[..., 3])
+
+
+def _deep(image: Any, data: bytes) -> Pixels | None:
+    """The samples of a file with 16 bits that Pillow reads as 8, alpha last; None for others."""
+    if data.startswith(PNG) and data[24:25] == DEEP:
+        from nic.picture.files import deep
+
+        return deep.read_png(data)
+    if image.format == "AVIF" and data:
+        from nic.picture.extra import heif
+
+        return heif.deep_avif(data)
+    if image.format == "JPEG2000" and data:
+        from nic.picture.extra import jpeg2000
+
+        return jpeg2000.deep(data)
+    return None
