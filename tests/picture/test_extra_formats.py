@@ -3,6 +3,7 @@
 import io
 import logging
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -156,6 +157,15 @@ def test_of_several_pictures_the_main_one_is_taken_with_a_note(caplog):
     assert np.abs(found.pixels.astype(int) - small).max() <= 3
     assert [r.message for r in caplog.records] == [
         "note: only the first of several pictures is coded"
+    ]
+
+
+def test_a_gain_map_is_noted(caplog):
+    image = SimpleNamespace(info={"aux": {"urn:com:apple:photo:2020:aux:hdrgainmap": [7]}})
+    with caplog.at_level(logging.WARNING, "nic"):
+        heif.note_others([image], image)
+    assert [r.message for r in caplog.records] == [
+        "note: the gain map for HDR displays is not kept"
     ]
 
 

@@ -44,7 +44,7 @@ def read(data: bytes, limit: Limit) -> Decoded:
     limit.check(width, height, Work.PICTURE)
     with native_stderr_closed():
         samples = np.asarray(image)
-    _note_others(file, image)
+    note_others(file, image)
     decoded = with_alpha_last(full_range(samples, int(image.info["bit_depth"])))
     pixels = decoded.pixels
     if decoded.alpha is not None and image.premultiplied_alpha:
@@ -59,7 +59,8 @@ def _metadata(facts: dict[str, Any], data: bytes) -> Metadata:
     return of_parts(icc, facts.get("exif") or b"", facts.get("xmp") or b"", colour)[0]
 
 
-def _note_others(file: Any, image: Any) -> None:
+def note_others(file: Any, image: Any) -> None:
+    """Log a note for further pictures of a file, and for the gain map of its main picture."""
     if len(file) > 1:
         log.warning("note: only the first of several pictures is coded")
     lost = [name for name in image.info.get("aux") or {} if GAIN_MAP in name.lower()]

@@ -5,6 +5,7 @@ tifffile gives the samples as they are stored, and this module gives them their 
 
 import io
 import logging
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ REFUSED = {4: "a transparency mask", 8: "in CIELAB", 9: "in CIELAB", 10: "in CIE
 KINDS = {2: "signed integer", 3: "floating-point", 5: "complex", 6: "complex"}  # SampleFormat
 UNSPECIFIED, PREMULTIPLIED = 0, 1  # values of the tag ExtraSamples
 MAX_SAMPLES = 64  # per pixel; a file with more is no picture
+MANY = 16  # pages among which the first is looked for that is no thumbnail
 REDUCED = 1  # flag in the tag NewSubfileType: a thumbnail
 ORIENTATION, COLOUR_MAP, INK_SET, XMP, ICC = 274, 320, 332, 700, 34675  # tags
 CMYK = 1  # value of INK_SET
@@ -62,7 +64,7 @@ def read(data: bytes, limit: Limit) -> Decoded | None:
 
 def _first(file: Any) -> Any:
     """The first page that is no thumbnail, or else the first. Raises CorruptError for none."""
-    pages = list(file.pages)
+    pages = list(islice(file.pages, MANY))
     if not pages or not (pages[0].imagewidth and pages[0].imagelength):
         raise CorruptError("the picture is damaged: its TIFF file has no pixels")
     whole = [page for page in pages if not page.subfiletype & REDUCED] or pages
