@@ -1,7 +1,6 @@
 """Temporary files beside an output, so that the output appears only when it is complete."""
 
 import errno
-import hashlib
 import os
 import re
 import tempfile
@@ -20,6 +19,7 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
 
 
+SURELY_SHORT = 100  # bytes of a name that no file system refuses
 TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # names that _create gives
 
 
@@ -80,7 +80,14 @@ def _made(target: Path) -> tuple[int, str]:
 
 def _short(name: str) -> str:
     """What stands for a long name in the name of its temporary file."""
+    import hashlib  # takes time, and few names are long
+
     return hashlib.sha256(os.fsencode(name)).hexdigest()[:32]
+
+
+def _names(name: str) -> set[str]:
+    """What may stand for a name in the names of its temporary files."""
+    return {name, _short(name)} if len(os.fsencode(name)) > SURELY_SHORT else {name}
 
 
 def _describe(name: str, like: os.stat_result | None) -> None:
@@ -130,7 +137,7 @@ def remove_stale(targets: Iterable[str]) -> int:
     folders: dict[str, set[str]] = {}
     for target in targets:
         folder, name = os.path.split(target)
-        folders.setdefault(folder or ".", set()).update((name, _short(name)))
+        folders.setdefault(folder or ".", set()).update(_names(name))
     every = (_temporaries(folder, names) for folder, names in folders.items())
     return sum(map(_remove_if_unlocked, chain.from_iterable(every)))
 
@@ -138,7 +145,7 @@ def remove_stale(targets: Iterable[str]) -> int:
 def wait_for_others(target: str) -> None:
     """Wait until no other process that is alive writes ``target``."""
     folder, name = os.path.split(target)
-    for path in _temporaries(folder or ".", {name, _short(name)}):
+    for path in _temporaries(folder or ".", _names(name)):
         with suppress(OSError):  # it may be gone by now
             handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
