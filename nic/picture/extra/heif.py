@@ -43,7 +43,7 @@ def read(data: bytes, limit: Limit) -> Decoded:
     width, height = image.size
     limit.check(width, height, Work.PICTURE)
     with native_stderr_closed():
-        samples = np.asarray(image)
+        samples = np.array(image)  # a copy: the memory is that of the file, which is closed
     note_others(file, image)
     decoded = with_alpha_last(full_range(samples, int(image.info["bit_depth"])))
     pixels = decoded.pixels
