@@ -29,9 +29,9 @@ from nic.models.training.data import load_pictures
 from nic.models.training.export import (
     DEFAULT_QUALITY,
     add_prior,
-    even_in_score,
     export,
     export_reference,
+    like_cjxl,
 )
 from nic.models.training.fitting import fit
 from nic.models.training.made import made_pictures
@@ -71,7 +71,7 @@ def mean_scores(model: zoo.Model, pictures: list[Any]) -> Any:
 @click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the averaged weights here.")
-@click.option("--points", type=int, help="Spread so many rate points evenly in SSIMULACRA 2.")
+@click.option("--points", type=int, help="Spread so many rate points by the scores of cjxl.")
 @click.option("--default-quality", type=click.IntRange(1, 100), default=DEFAULT_QUALITY,
               show_default=True, help="The quality when none is asked for.")  # fmt: skip
 @click.option("--pictures", type=int, default=400, show_default=True)
@@ -95,7 +95,7 @@ def main(
     sample = [chosen[i] for i in rng.choice(len(chosen), min(pictures, len(chosen)), False)]
     if points is not None:
         scores = mean_scores(zoo.from_folder(folder), sample[:SCORED])
-        export(model, folder, int(version), even_in_score(scores, points), default_quality)
+        export(model, folder, int(version), like_cjxl(scores, points), default_quality)
     share = config.training.made_share  # the same mixture of pictures as in training
     made = made_pictures(chosen, round(len(sample) * share), config.training.seed + 1)
     ranks = symbol_ranks(zoo.from_folder(folder), sample + made)

@@ -330,16 +330,16 @@ def test_a_larger_model_starts_as_the_smaller_one(start, folder):
     np.testing.assert_allclose(many[3], few[2] * (few[2] / few[1]) ** slope, rtol=1e-4)
 
 
-def test_rate_points_are_spread_evenly_in_score():
-    from nic.models.training.export import at_points, even_in_score
+def test_rate_points_are_spread_by_the_scores_of_cjxl():
+    from nic.models.training.export import CJXL, at_points, like_cjxl
 
     scores = np.array([6.0, 20, 45, 58, 73, 78, 80])
-    points = even_in_score(scores, 12)
+    points = like_cjxl(scores, 100)  # one for each quality
     assert (points[0], points[-1]) == (0, 6)
     assert (np.diff(points) > 0).all()
-    quality, reached = np.linspace(1, 100, 12), np.interp(points, range(7), scores)
-    inside = (quality > 10) & (quality < 76)
-    np.testing.assert_allclose(reached[inside], quality[inside])
+    reached = np.interp(points, range(7), scores)
+    for quality in (30, 50, 70):
+        assert reached[quality - 1] == pytest.approx(CJXL[quality])
     table = np.array([[1.0, 2.0], [4.0, 8.0], [16.0, 8.0]])
     found = at_points(table, np.array([0, 0.5, 2]))
     np.testing.assert_allclose(found, [[1, 2], [2, 4], [16, 8]])
