@@ -48,7 +48,7 @@ def test_hdr_comes_back_as_it_was_declared_and_no_worse(quality):
         assert back.dtype == np.uint16
         found[name] = chunks_of(out).get(b"cICP"), psnr_16(samples, back)
     assert (found["declared"][0], found["plain"][0]) == (PQ, None)
-    assert found["declared"][1] > 38
+    assert found["declared"][1] > 30
     assert abs(found["declared"][1] - found["plain"][1]) < 0.1
 
 
