@@ -20,7 +20,7 @@ FORMATS: dict[str, dict[str, Any]] = {
     "npy": {},
 }
 # The most pixels of a side, and how an error names them.
-LONGEST = {"jpeg": (65500, "65535 (here 65500)"), "webp": (16383, "16383")}
+LONGEST = {"jpeg": (65500, "65535 pixels (in libjpeg 65500)"), "webp": (16383, "16383 pixels")}
 WITH_ALPHA = ("png", "tiff", "webp", "pam", "npy")
 DEEP = ("png", "tiff", "ppm", "pgm", "pam", "npy")  # can hold 16 bits per sample
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "pnm": "ppm"}

@@ -65,7 +65,7 @@ def check_sides(pixels: Pixels, name: str) -> None:
     most, text = LONGEST.get(name, (max(width, height), ""))
     if max(width, height) > most:
         raise NicError(
-            f"{name} has sides of at most {text} pixels and this picture has {width}x{height}; "
+            f"{name} has sides of at most {text}, and this picture has {width}x{height}; "
             "use another format"
         )
 

@@ -266,7 +266,7 @@ def test_the_program_says_it_in_one_line(tmp_path):
         ("webp", (2, 16384), "16383"),
         ("webp", (16384, 2), "16383"),
         ("jpeg", (2, 65536), "65535"),
-        ("jpeg", (65501, 2), "65535 .here 65500."),
+        ("jpeg", (65501, 2), "65535 pixels .in libjpeg 65500."),
     ],
 )
 def test_the_limit_of_a_format_is_named(name, shape, word, capfd):
