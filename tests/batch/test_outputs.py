@@ -153,7 +153,7 @@ def test_temporary_files_of_long_names_are_removed_too(tmp_path):
     child = "import sys\nfrom nic.cli.common.files import writing\n" \
             "with writing(sys.argv[1]) as out:\n    out.write(b'x'); out.flush()\n" \
             "    import os; os._exit(0)"  # fmt: skip
-    subprocess.run([sys.executable, "-c", child, target], check=True)
+    subprocess.run([sys.executable, "-c", child, target], cwd=tmp_path, check=True)
     assert len(list(tmp_path.iterdir())) == 1
     assert remove_stale([str(target)]) == 1
     assert not list(tmp_path.iterdir())
