@@ -18,9 +18,9 @@ EQUIVALENT_ERROR = 1270 / 255**2
 # For a network trained for squared error, the inner value of SSIMULACRA 2 is proportional to this
 # error at all rates. Times this factor it can replace squared error, with the same lambdas.
 INNER_ERROR = 4e-5
-# Share of squared error in "visual". It keeps properties that the metric does not see: the mean
-# colour of large areas, and chroma at full resolution.
-PLAIN_SHARE = 0.1
+# Shares of squared error and of MS-SSIM in "visual"; the rest is SSIMULACRA 2. They keep properties
+# that this metric does not see: the mean colour of large areas, and chroma at full resolution.
+PLAIN_SHARE, SIMILARITY_SHARE = 0.2, 0.1
 
 
 def squared_error(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> keras.KerasTensor:
@@ -48,7 +48,7 @@ def dissimilarity(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> ker
 
 
 def visual(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> keras.KerasTensor:
-    """SSIMULACRA 2 and a little squared error of each patch (B,), in units of squared error.
+    """SSIMULACRA 2, squared error and MS-SSIM of each patch (B,), in units of squared error.
 
     Decoded pixels are first clipped to [0, 1], as in a file. The gradient is straight-through: a
     clipped pixel gets the gradient of the value at the border.
@@ -57,8 +57,9 @@ def visual(picture: keras.KerasTensor, decoded: keras.KerasTensor) -> keras.Kera
     """
     decoded = decoded + ops.stop_gradient(ops.clip(decoded, 0, 1) - decoded)
     inner = ssimulacra2.inner_value(picture, decoded, ssimulacra2.NEGLIGIBLE)
-    error = squared_error(picture, decoded)
-    return (1 - PLAIN_SHARE) * INNER_ERROR * inner + PLAIN_SHARE * error
+    error, dissimilar = squared_error(picture, decoded), dissimilarity(picture, decoded)
+    seen = (1 - PLAIN_SHARE - SIMILARITY_SHARE) * INNER_ERROR * inner
+    return seen + PLAIN_SHARE * error + SIMILARITY_SHARE * dissimilar
 
 
 def _similarity(

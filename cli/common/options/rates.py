@@ -26,8 +26,8 @@ def rate(function: F) -> F:
         "--quality",
         type=QUALITY,
         metavar="1..100",
-        help="Quality; fractions are allowed. Default: 50 for the shipped models. nic(1) shows the "
-        "scores of the qualities.",
+        help="Quality; fractions are allowed. Default: 70 with the default model, else 50. "
+        "nic(1) shows the scores of the qualities.",
     )(function)
 
 
