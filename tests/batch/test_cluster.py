@@ -21,7 +21,7 @@ def photos(tmp_path_factory):
         path = folder / f"{number % 3}" / f"{number:02}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = np.random.default_rng(number).integers(0, 256, (60, 60, 3), np.uint8)
-        Image.fromarray(pixels.repeat(8, axis=0).repeat(8, axis=1)).save(path)
+        Image.fromarray(pixels.repeat(8, axis=0).repeat(8, axis=1)).save(path, compress_level=0)
     return folder
 
 

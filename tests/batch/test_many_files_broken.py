@@ -28,7 +28,7 @@ def make_pictures(folder, count, side):
         path.parent.mkdir(parents=True, exist_ok=True)
         rng = np.random.default_rng(number)
         pixels = rng.integers(0, 256, (side // 8, side // 8, 3), np.uint8)
-        Image.fromarray(pixels.repeat(8, axis=0).repeat(8, axis=1)).save(path)
+        Image.fromarray(pixels.repeat(8, axis=0).repeat(8, axis=1)).save(path, compress_level=0)
     return folder
 
 
