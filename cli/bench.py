@@ -84,7 +84,7 @@ def _outputs(function: F) -> F:
               help="Size of the pictures; may be repeated. Default: 512x512 and 1920x1080.")
 @_models(DEFAULT)
 @number("-q", "--quality", type=QUALITY, metavar="1..100",
-        help="Quality to code at. Default: that of the model.")
+        help="Quality to code at. Default: the model's default quality.")
 @click.option("--backend", type=click.Choice(["litert", "keras"]),
               help="Measure only this backend. Default: all that are installed.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]),

@@ -59,7 +59,7 @@ class Inputs:
     Attributes:
         files: operands; ``-`` is stdin. Without operands and list, stdin is read too.
         extensions: extensions of the files to take from folders, in lower case.
-        suffix: extension of the outputs, in place of that of the source.
+        suffix: extension of the outputs; it replaces the extension of the source.
         added: what is added to the whole name of the source instead.
     """
 

@@ -33,7 +33,8 @@ def refuse(path: str | None, force: bool) -> None:
 def temporary(target: Path, force: bool, like: os.stat_result | None = None) -> Iterator[BinaryIO]:
     """A temporary file beside ``target``: renamed to it on success, removed on failure.
 
-    The target gets the mode and the modification time of ``like``, or else those of a new file.
+    The target gets its mode and modification time from ``like``. Without it, they are those of a
+    new file.
     It is locked until the end, even after it is closed. So ``remove_stale`` can tell it from the
     files of killed processes: their locks are gone, on whichever machine they ran.
     """
@@ -91,7 +92,7 @@ def _names(name: str) -> set[str]:
 
 
 def _describe(name: str, like: os.stat_result | None) -> None:
-    """Give a file the permissions and the modification time of another, or those of a new one."""
+    """Copy permissions and modification time from ``like``; None sets those of a new file."""
     if like is None:
         os.chmod(name, 0o666 & ~_umask())
     else:

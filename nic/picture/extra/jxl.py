@@ -16,6 +16,7 @@ from nic.limits import Limit, Work
 from nic.models.quiet import loggers_quiet, native_stderr_closed
 from nic.picture import extra
 from nic.picture.colour import declared
+from nic.picture.extra.boxes import inside
 from nic.picture.files.decoded import Decoded, full_range, with_alpha_last
 from nic.picture.metadata import Metadata
 from nic.picture.metadata.reading import of_parts
@@ -43,11 +44,12 @@ class Head:
 def read(data: bytes, limit: Limit) -> Decoded:
     """The first frame of a JPEG XL file.
 
-    Raises: UsageError when the packages are not installed or the samples are floating-point,
+    Raises: UsageError when the plugin is not installed or the samples are floating-point,
         CorruptError for damage, NicError when the picture is larger than ``limit``.
     """
     plugin = extra.needed("pillow_jxl", "a JPEG XL picture")
-    imagecodecs = extra.needed("imagecodecs", "a JPEG XL picture")
+    import imagecodecs
+
     found = head(data)
     limit.check(found.width, found.height, Work.PICTURE)
     if found.is_float or found.bits > 16:
@@ -101,18 +103,10 @@ def head(data: bytes) -> Head:
 def _codestream(data: bytes) -> bytes:
     """The first bytes of the codestream, without the boxes around it."""
     if data.startswith(CODESTREAM):
-        return data[2:66]
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = struct.unpack_from(">I4s", data, at)
-        start = at + 8
-        if size == 1:
-            size, start = struct.unpack_from(">Q", data, start)[0], start + 8
-        if kind in (b"jxlc", b"jxlp"):
-            return data[start + (4 if kind == b"jxlp" else 0) + 2 :][:64]
-        if not size or at + size < start:
-            break
-        at += size
+        return data[len(CODESTREAM) :][:64]
+    for kind, content in inside(data):
+        if kind in (b"jxlc", b"jxlp"):  # a part of a codestream starts with its number
+            return content[(4 if kind == b"jxlp" else 0) + len(CODESTREAM) :][:64]
     raise CorruptError("the picture is damaged: it has no codestream")
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.picture.metadata import NOTHING, Metadata
-from nic.types import Pixels, kind_of, peak
+from nic.picture.pixels import scaled
+from nic.types import Pixels, peak
 
 
 @dataclass(frozen=True)
@@ -29,12 +30,8 @@ class Decoded:
 
 def full_range(values: NDArray[Any], bits: int) -> Pixels:
     """Pixels of 1 to 16 bits, scaled to all of uint8 if they fit into it, or of uint16."""
-    least = kind_of(8 if bits <= 8 else 16)
-    most, white = (1 << bits) - 1, int(np.iinfo(least).max)
-    if most == white:
-        return np.ascontiguousarray(values, least)
-    wide = np.minimum(values, most).astype(np.uint32)
-    return np.asarray((wide * white + most // 2) // most, least)
+    most = (1 << bits) - 1
+    return scaled(np.minimum(values, most), most)
 
 
 def unmultiplied(pixels: Pixels, alpha: Pixels) -> Pixels:
