@@ -25,7 +25,7 @@ from nic.codec import shared
 from nic.errors import NicError
 from nic.format.header import Colour
 from nic.format.records import MAGIC, Record, read_records
-from nic.picture.metadata import Metadata, from_chunks
+from nic.picture.metadata import EXIF_PREFIX, Metadata, from_chunks
 from nic.picture.pixels import Picture
 from nic.picture.readers import of_image
 from nic.picture.rows import by_picture, joined
@@ -105,9 +105,9 @@ def _save(image: Image.Image, out: IO[bytes], _: str | bytes) -> None:
 def _bytes(value: Any) -> bytes:
     """The bytes of metadata, which Pillow's callers give as bytes, text, EXIF tags or None."""
     if isinstance(value, Image.Exif):
-        return value.tobytes().removeprefix(b"Exif\0\0")
+        return value.tobytes().removeprefix(EXIF_PREFIX)
     return (
-        value.encode() if isinstance(value, str) else bytes(value or b"").removeprefix(b"Exif\0\0")
+        value.encode() if isinstance(value, str) else bytes(value or b"").removeprefix(EXIF_PREFIX)
     )
 
 

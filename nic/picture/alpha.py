@@ -15,13 +15,14 @@ from nic.errors import CorruptError, VersionError
 from nic.format.header import Colour
 from nic.format.records import MAGIC, Record, Stage, read_record, write_record
 from nic.picture.pixels import with_depth
+from nic.picture.png import SIGNATURE
 from nic.types import Floats, Pixels, depth_of, peak
 
 Plane = Pixels  # (H, W): 0 transparent, 255 or 65535 opaque
 Mask = NDArray[np.bool_]
 
 PNG, RECORD = 0, 1
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
 DEEP_GREY = b"\x10\0"  # bits per sample and colour type of a grey PNG of 16 bits
 BAND = 256  # rows of the picture at half size that are interpolated at a time
 HIDDEN = 128 / 255  # every sample of a picture without a visible pixel

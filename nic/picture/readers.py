@@ -18,7 +18,7 @@ from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import pam, png
 from nic.picture.colour import declared
 from nic.picture.files import loading, pnm
-from nic.picture.files.planes import DEEP, PNG, planes_of
+from nic.picture.files.planes import DEEP, planes_of
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep, Metadata
 from nic.picture.metadata.reading import note_lost, of_file, of_turned
@@ -69,7 +69,7 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         if found is not None:
             return _of_decoded(found, keep)
         facts: dict[str, bytes] = {}
-        if data.startswith(PNG):  # loading does not check checksums
+        if data.startswith(png.SIGNATURE):  # loading does not check checksums
             from nic.picture.files import chunks
 
             data, facts = chunks.mended(data)

@@ -2,10 +2,11 @@
 
 import struct
 import zlib
+from itertools import takewhile
 
 from nic.picture.colour.declared import SIZES, Parts, build, simplified
+from nic.picture.png import chunks_of
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 AFTER_HEADER = 33  # bytes of signature and IHDR
 NAMES = {b"mDCv": "mDCV", b"cLLi": "cLLI"}  # as drafts of the standard wrote them
 UNTIL = (b"IDAT", b"PLTE", b"IEND")  # colour is declared before these
@@ -14,18 +15,10 @@ UNTIL = (b"IDAT", b"PLTE", b"IEND")  # colour is declared before these
 def declared(data: bytes, has_icc: bool) -> bytes:
     """Chunk c with what a PNG file declares, without chunks that are damaged or make no sense."""
     parts: dict[str, bytes] = {}
-    at = len(SIGNATURE)
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if kind in UNTIL:
-            break
-        name = NAMES.get(kind, kind.decode("latin-1"))
-        if SIZES.get(name) == length:
-            content = data[at + 8 : at + 8 + length]
-            sound = zlib.crc32(kind + content).to_bytes(4, "big") == data[at + 8 + length :][:4]
-            if sound and _has_sense(name, content):
-                parts.setdefault(name, content)
-        at += 12 + length
+    for chunk in takewhile(lambda chunk: chunk.kind not in UNTIL, chunks_of(data)):
+        name, content = NAMES.get(chunk.kind, chunk.name), chunk.content(data)
+        if SIZES.get(name) == len(content) and chunk.is_sound(data) and _has_sense(name, content):
+            parts.setdefault(name, content)
     return build(simplified(parts, has_icc))
 
 

@@ -4,40 +4,18 @@ PNG's own rule (PNG, section 13.2) is to go on without an ancillary chunk that i
 """
 
 import logging
-import struct
 import zlib
-from collections.abc import Iterator
-from typing import NamedTuple
 
 from nic.errors import CorruptError
-from nic.picture.metadata import MAX_SIZE
+from nic.picture.metadata import MAX_SIZE, XMP_KEYWORD
+from nic.picture.png import Chunk, chunks_of
 
 log = logging.getLogger("nic")
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PROFILE, TEXT = b"iCCP", (b"tEXt", b"zTXt", b"iTXt")
-XMP = b"XML:com.adobe.xmp"
 MOST = 1 << 20  # bytes that Pillow decompresses of a chunk (PngImagePlugin.MAX_TEXT_CHUNK)
 ALL_TEXT = 1 << 25  # bytes of all chunks with text: half of what Pillow reads
 END = b"\0\0\0\0IEND\xae\x42\x60\x82"
-
-
-class Chunk(NamedTuple):
-    """A chunk: its type, where it begins and ends in the file, and whether its checksum holds."""
-
-    kind: bytes
-    start: int
-    stop: int
-    sound: bool
-
-    @property
-    def name(self) -> str:
-        """The type as text."""
-        return self.kind.decode("ascii")
-
-    def content(self, data: bytes) -> bytes:
-        """The payload of the chunk in the file ``data``."""
-        return data[self.start + 8 : self.stop - 4]
 
 
 def mended(data: bytes) -> tuple[bytes, dict[str, bytes]]:
@@ -49,21 +27,22 @@ def mended(data: bytes) -> tuple[bytes, dict[str, bytes]]:
 
     Raises: CorruptError when a chunk with pixels fails its checksum or is missing.
     """
-    chunks = list(_chunks(data))
-    if not chunks or chunks[0].kind != b"IHDR" or not chunks[0].sound:
+    chunks = list(chunks_of(data))
+    damaged = {chunk for chunk in chunks if not chunk.is_sound(data)}
+    if not chunks or chunks[0].kind != b"IHDR" or chunks[0] in damaged:
         return data, {}  # Pillow says what is wrong
     facts: dict[str, bytes] = {}
     out, text = [], 0
     for chunk in chunks:
-        if not chunk.sound and chunk.kind[:1].isupper():
+        if chunk in damaged and chunk.kind[:1].isupper():
             raise CorruptError(f"the picture is damaged: chunk {chunk.name} fails its checksum")
         size = _text_size(chunk, data)
-        why = _complaint(chunk, data, size, text)
+        why = "is damaged" if chunk in damaged else _complaint(chunk, data, size, text)
         if why is None:
             text += size
             continue
         out.append(chunk)
-        found = _beyond(chunk, data) if chunk.sound else {}
+        found = {} if chunk in damaged else _beyond(chunk, data)
         facts = found | facts
         if not found:
             log.warning("note: chunk %s %s and is left out", chunk.name, why)
@@ -76,21 +55,6 @@ def mended(data: bytes) -> tuple[bytes, dict[str, bytes]]:
     return whole + END, facts
 
 
-def _chunks(data: bytes) -> Iterator[Chunk]:
-    """Yield the whole chunks of a file, up to IEND."""
-    at, view = len(SIGNATURE), memoryview(data)
-    while at + 12 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        stop = at + 12 + length
-        if stop > len(data) or not kind.isalpha():
-            return
-        checksum = int.from_bytes(view[stop - 4 : stop], "big")
-        yield Chunk(kind, at, stop, zlib.crc32(view[at + 4 : stop - 4]) == checksum)
-        if kind == b"IEND":
-            return
-        at = stop
-
-
 def _without(data: bytes, chunks: list[Chunk]) -> bytes:
     """The file without some chunks, which are in order."""
     parts, at = [], 0
@@ -101,14 +65,12 @@ def _without(data: bytes, chunks: list[Chunk]) -> bytes:
 
 
 def _complaint(chunk: Chunk, data: bytes, size: int, text: int) -> str | None:
-    """Why Pillow cannot read an ancillary chunk, if so.
+    """Why Pillow cannot read a sound ancillary chunk, if so.
 
     Args:
         size: bytes of its text.
         text: bytes of all text before it.
     """
-    if not chunk.sound:
-        return "is damaged"
     if chunk.kind == PROFILE:
         profile = _profile(chunk.content(data), MOST + 1)
         if not profile:
@@ -125,7 +87,7 @@ def _beyond(chunk: Chunk, data: bytes) -> dict[str, bytes]:
         found = {"icc_profile": _profile(chunk.content(data), MAX_SIZE + 1)}
     else:
         name, coded, text = _international(chunk.content(data))
-        if chunk.kind != b"iTXt" or name != XMP:
+        if chunk.kind != b"iTXt" or name != XMP_KEYWORD.encode():
             return {}
         found = {"xmp": _inflated(text, MAX_SIZE + 1) if coded else text}
     return {name: value for name, value in found.items() if 0 < len(value) <= MAX_SIZE}

@@ -7,13 +7,13 @@ writers, so that metadata is the same with 8 and with 16 bits.
 
 import io
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from nic.errors import CorruptError, NicError
 from nic.models.quiet import loggers_quiet, native_stderr_closed
+from nic.picture.png import chunks_of
 from nic.types import Pixels
 
 HEAD = 33  # bytes of a PNG file up to the end of its chunk IHDR
@@ -49,17 +49,9 @@ def write_png(samples: Pixels, settings: dict[str, Any]) -> bytes:
     data = bytes(imagecodecs.png_encode(np.ascontiguousarray(samples), level, filter=UP))
     small = io.BytesIO()
     Image.new("L", (1, 1)).save(small, "PNG", **settings)
-    kept = [chunk for chunk in _chunks(small.getvalue()) if chunk[4:8] not in OURS]
+    file = small.getvalue()
+    kept = [file[c.start : c.stop] for c in chunks_of(file) if c.kind not in OURS]
     return b"".join([data[:HEAD], *kept, data[HEAD:]]) if kept else data
-
-
-def _chunks(data: bytes) -> Iterator[bytes]:
-    """Yield the chunks of a PNG file, whole."""
-    at = 8
-    while at < len(data):
-        end = at + 12 + int.from_bytes(data[at : at + 4], "big")
-        yield data[at:end]
-        at = end
 
 
 def write_tiff(samples: Pixels, settings: dict[str, Any]) -> bytes:

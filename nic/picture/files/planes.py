@@ -6,9 +6,10 @@ import numpy as np
 
 from nic.errors import UsageError
 from nic.picture.pixels import Picture
+from nic.picture.png import SIGNATURE
 from nic.types import Pixels
 
-PNG, DEEP = b"\x89PNG\r\n\x1a\n", b"\x10"  # DEEP: 16 bits per sample, at offset 24
+DEEP = b"\x10"  # in a PNG, at offset 24: 16 bits per sample
 
 
 def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
@@ -29,7 +30,7 @@ def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
         alpha = None if key is None else np.where(values == key, 0, 65535).astype(np.uint16)
         return np.clip(values, 0, 65535).astype(np.uint16), alpha
     key = image.info.get("transparency")
-    if key is not None and image.mode in ("1", "L") and data.startswith(PNG):
+    if key is not None and image.mode in ("1", "L") and data.startswith(SIGNATURE):
         most = (1 << data[24]) - 1  # Pillow scales the samples to 8 bits, but not the key
         image.info["transparency"] = (key & most) * 255 // most
     grey = image.mode in ("1", "L", "LA", "La")
@@ -42,7 +43,7 @@ def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
 
 def _deep(image: Any, data: bytes) -> Pixels | None:
     """The samples of a file with 16 bits that Pillow reads as 8, alpha last; None for others."""
-    if data.startswith(PNG) and data[24:25] == DEEP:
+    if data.startswith(SIGNATURE) and data[24:25] == DEEP:
         from nic.picture.files import deep
 
         return deep.read_png(data)

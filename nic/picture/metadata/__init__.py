@@ -25,6 +25,7 @@ PLAIN: dict[str, Callable[[bytes], object]] = {
 }
 MAX_SIZE = 1 << 24  # bytes of each kind, decompressed
 EXIF_PREFIX = b"Exif\0\0"  # stands before EXIF in JPEG; not stored
+XMP_KEYWORD = "XML:com.adobe.xmp"  # of the text in a PNG that is XMP
 
 
 @dataclass(frozen=True)

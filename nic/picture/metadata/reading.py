@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata, resolution
+from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, XMP_KEYWORD, Metadata, resolution
 from nic.picture.metadata.tags import DAMAGE, X_RESOLUTION, of_tags
 from nic.picture.metadata.upright import turned, upright
 
@@ -13,7 +13,6 @@ log = logging.getLogger("nic")
 # Resolutions that programs write without being asked; they say nothing of the picture.
 UNASKED = [resolution.of_dpi((dots, dots)) for dots in (72, 96)]
 IPTC = 0x0404  # the number of this block in a JPEG's segment of Photoshop
-XMP = "XML:com.adobe.xmp"
 
 
 def of_file(image: Any, colour: bytes = b"") -> tuple[Metadata, int]:
@@ -37,7 +36,7 @@ def note_lost(image: Any) -> None:
     blocks = image.info.get("photoshop")
     if isinstance(blocks, dict) and IPTC in blocks:
         log.warning("note: IPTC of %d bytes is not kept", len(blocks[IPTC]))
-    if text := [key for key in getattr(image, "text", {}) if key != XMP]:
+    if text := [key for key in getattr(image, "text", {}) if key != XMP_KEYWORD]:
         log.info("note: text of the file is not kept: %s", ", ".join(text))
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from nic.picture.colour import declared
-from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, Metadata
+from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, XMP_KEYWORD, Metadata
 from nic.picture.metadata.resolution import to_dpi
 from nic.picture.metadata.tags import (
     DAMAGE,
@@ -88,7 +88,7 @@ def _setting(kind: str, content: bytes, name: str) -> dict[str, Any]:
     if name != "png":
         return {"xmp": content}
     text = PngImagePlugin.PngInfo()
-    text.add_itxt("XML:com.adobe.xmp", content.decode("utf-8", "replace"))
+    text.add_itxt(XMP_KEYWORD, content.decode("utf-8", "replace"))
     return {"pnginfo": text}
 
 
