@@ -93,8 +93,6 @@ def avif(tune: str) -> Coder:
 
 def jpegxl() -> Coder:
     """JPEG XL at libjxl's default effort."""
-    if importlib.util.find_spec("imagecodecs") is None:
-        raise Missing(f"JPEG XL: imagecodecs is not installed: {EXTRA}")
     import imagecodecs
 
     if not imagecodecs.JPEGXL.available:
