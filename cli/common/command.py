@@ -16,8 +16,9 @@ from typing import Any
 import click
 
 from nic import __version__
-from nic.cli.common.interrupts import die_of_interrupt, remove_unfinished, stop_on_sigterm
+from nic.cli.common.interrupts import die_of_interrupt, remove_unfinished
 from nic.errors import NicError, PartialError
+from nic.processes.interrupts import stop_on_sigterm
 
 log = logging.getLogger("nic")
 

@@ -10,8 +10,9 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from nic.cli.common.interrupts import unfinished, uninterrupted
+from nic.cli.common.interrupts import unfinished
 from nic.errors import NicError
+from nic.processes.interrupts import uninterrupted
 
 try:
     import fcntl

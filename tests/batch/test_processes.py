@@ -1,4 +1,4 @@
-"""The pool of workers: whenever one is killed, only the job that it had is lost."""
+"""Jobs in worker processes: whenever one is killed, only the job that it had is lost."""
 
 import multiprocessing
 import os
@@ -9,10 +9,10 @@ import time
 
 import pytest
 
-from nic.cli.batch import processes
 from nic.cli.batch.inputs import Job
 from nic.cli.batch.job import Task
 from nic.cli.batch.processes import in_workers
+from nic.processes import pool
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
 LOST = "the process that worked on it was killed (SIGKILL)"
@@ -45,7 +45,7 @@ def assert_only_lost(outcomes, out, kills):
 
 def test_workers_killed_at_their_start_cost_a_job_each(copies, monkeypatch):
     jobs, out = copies
-    give, started = processes._Worker.give, []
+    give, started = pool._Worker.give, []
 
     def give_and_kill(worker, *job):
         give(worker, *job)
@@ -53,7 +53,7 @@ def test_workers_killed_at_their_start_cost_a_job_each(copies, monkeypatch):
             started.append(worker)
             worker.process.kill()
 
-    monkeypatch.setattr(processes._Worker, "give", give_and_kill)
+    monkeypatch.setattr(pool._Worker, "give", give_and_kill)
     outcomes = dict(in_workers(jobs[:6], Task(shutil.copyfile), 2))
     assert {number for number, outcome in outcomes.items() if outcome.code} == {0, 1}
     assert sorted(outcomes) == list(range(6))

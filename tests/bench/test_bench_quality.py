@@ -13,6 +13,7 @@ from nic.bench.quality import butteraugli, peers, rates, summary
 from nic.bench.report import plot, tables
 from nic.errors import CorruptError, NicError, UsageError
 from nic.picture import metrics, perceptual
+from nic.processes import pool
 
 LEVELS = (20.0, 60.0, 100.0)
 TIMES = ("encode", "decode")
@@ -225,13 +226,13 @@ def test_pictures_without_a_finite_psnr_have_times_and_a_plot(tmp_path):
 def test_results_outlive_a_process_that_is_killed(folder, monkeypatch, caplog):
     def in_order(act, tasks, jobs):
         yield from map(act, tasks[:1])
-        raise rates.BrokenProcessPool
+        yield pool.Death(-9)
 
-    monkeypatch.setattr(rates.workers, "in_order", in_order)
+    monkeypatch.setattr(pool, "in_order", in_order)
     setup = rates.Setup(("light",), levels=(54.0,), peers=())
     found = rates.measure(setup, pictures.in_folders([folder]), 2)
     assert (found["complete"], found["pictures"]) == (False, ["0.png"])
-    assert rates.DIED in caplog.text
+    assert "was killed (SIGKILL)" in caplog.text
 
 
 def test_a_missing_metric_is_a_line_and_no_number(monkeypatch, folder):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nic.cli.common.interrupts import remove_unfinished, unfinished, uninterrupted
+from nic.cli.common.interrupts import remove_unfinished, unfinished
+from nic.processes.interrupts import uninterrupted
 
 SCRIPT = Path(__file__).parents[1] / "support" / "interrupted.py"
 

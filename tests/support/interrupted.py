@@ -17,9 +17,11 @@ from pathlib import Path
 from nic.cli.common import files, interrupts, temporary
 from nic.cli.common.command import command
 from nic.cli.common.files import writing
+from nic.processes.interrupts import uninterrupted
 
 DATA = b"data"
 TRACED = {module.__file__ for module in (contextlib, files, interrupts, tempfile, temporary)}
+TRACED.add(uninterrupted.__wrapped__.__code__.co_filename)
 
 
 class Steps:

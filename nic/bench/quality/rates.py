@@ -10,7 +10,6 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,15 +18,16 @@ from typing import Any
 
 from nic.bench import machine, pictures
 from nic.bench.codecs import QUALITIES, Coder, nic_coder
-from nic.bench.quality import butteraugli, peers, summary, workers
+from nic.bench.quality import butteraugli, peers, summary
 from nic.errors import NicError
 from nic.picture import metrics, perceptual
+from nic.processes import pool
 from nic.types import Pixels
 
 log = logging.getLogger("nic")
 
 Row = dict[str, Any]
-DIED = "a process that coded pictures was killed, perhaps for lack of memory; use fewer --jobs"
+DIED = "a process that coded pictures %s; if memory is short, use fewer --jobs"
 
 
 @dataclass(frozen=True)
@@ -179,14 +179,14 @@ def _collect(
 ) -> bool:
     """Append the results, in order; return False if it ended early."""
     try:
-        with closing(workers.in_order(_attempt, tasks, jobs)) as found:
+        with closing(pool.in_order(_attempt, tasks, jobs)) as found:
             for task, result in zip(tasks, found, strict=True):
+                if isinstance(result, pool.Death):
+                    log.error(DIED, result)
+                    return False
                 results.append(result)
                 progress(f"{task.path.name}: {coders_of(task.setup)[0][task.number].name}")
     except KeyboardInterrupt:
-        return False
-    except BrokenProcessPool:
-        log.error(DIED)
         return False
     return True
 

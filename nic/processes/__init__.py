@@ -1,0 +1,1 @@
+"""Worker processes, and signals that wait for the end of a block."""
