@@ -24,8 +24,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @pytest.fixture(scope="session", autouse=True)
 def jax_programs(tmp_path_factory):
-    """A folder where JAX keeps compiled programs; tests that train spend most time on compiling."""
+    """A folder where JAX keeps compiled programs; tests that train spend most time on compiling.
+
+    For the same reason JAX optimises little.
+    """
     os.environ |= {
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("jax")),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",

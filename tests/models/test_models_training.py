@@ -92,22 +92,24 @@ def test_the_loss_falls_on_every_installed_backend(folder, tmp_path, backend, pr
     assert (tmp_path / "checkpoint.npz").exists()
 
 
-def test_a_resumed_run_equals_one_without_a_break(start, tmp_path):
+# SOAP changes its bases every 20 steps.
+@pytest.mark.parametrize(("optimizer", "steps", "places"), [("adam", 4, 1e-6), ("soap", 12, 1e-4)])
+def test_a_resumed_run_equals_one_without_a_break(folder, tmp_path, optimizer, steps, places):
     """Weights, averages, optimizer state and random numbers: to the last bit but rounding."""
-    whole = start()
-    whole_out, broken_out = tmp_path / "whole", tmp_path / "broken"
-    whole_out.mkdir()
-    broken_out.mkdir()
-    train(whole, whole_out, math.inf, 8, report=8, save=1)
-    first = start()
-    train(first, broken_out, math.inf, 4, report=8, save=1)
-    second = start()
-    second.load(broken_out / "checkpoint.npz")
-    assert second.step == 4
-    train(second, broken_out, math.inf, 8, report=8, save=1)
-    for a, b in zip(weights(whole), weights(second), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
-    assert any((a != b).any() for a, b in zip(weights(first), weights(second), strict=True))
+    config = load_config(folder / "tiny.toml")
+    config = replace(config, training=replace(config.training, optimizer=optimizer))
+    pictures = load_pictures(folder / "pictures", 32)
+    whole, resumed = Run(config, pictures), Run(config, pictures)
+    assert type(whole.optimizer).__name__.lower() == optimizer
+    train(whole, tmp_path, math.inf, steps, report=99, save=1)
+    resumed.load(tmp_path / "checkpoint.npz")
+    assert resumed.step == steps
+    half = weights(whole)
+    train(whole, tmp_path, math.inf, 2 * steps, report=99, save=1)
+    train(resumed, tmp_path, math.inf, 2 * steps, report=99, save=1)
+    for a, b in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_allclose(a, b, rtol=places, atol=places / 10)
+    assert any((a != b).any() for a, b in zip(half, weights(resumed), strict=True))
 
 
 def test_averaged_weights_are_enough_to_start_from(start, tmp_path):
@@ -152,6 +154,7 @@ for name in ("compiled", "kept"):
     run.at_once = 1 if name == "kept" else {at_once}
     if name == "kept" and {optimizer!r} == "adam":
         run.advance = run._one_by_one
+        run.model.jit_compile = True  # operation by operation it takes longer
     out = Path({str(tmp_path)!r}) / name
     out.mkdir()
     train(run, out, np.inf, {at_once} + 2, report=2, save=1)
@@ -229,21 +232,6 @@ def test_a_share_of_the_patches_is_made():
              for rest in ((), (made, 0.0), ([], 0.25))]  # fmt: skip
     np.testing.assert_array_equal(alike[0], alike[1])
     np.testing.assert_array_equal(alike[0], alike[2])
-
-
-def test_a_run_with_soap_resumes_exactly(folder, tmp_path):
-    config = load_config(folder / "tiny.toml")
-    config = replace(config, training=replace(config.training, optimizer="soap"))
-    pictures = load_pictures(folder / "pictures", 32)
-    whole, first, second = (Run(config, pictures) for _ in range(3))
-    train(whole, tmp_path, math.inf, 24, report=24, save=1)
-    train(first, tmp_path, math.inf, 12, report=24, save=1)
-    second.load(tmp_path / "checkpoint.npz")
-    train(second, tmp_path, math.inf, 24, report=24, save=1)
-    for a, b in zip(weights(whole), weights(second), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-    assert type(whole.optimizer).__name__ == "SOAP"
-    assert whole.step == second.step == 24
 
 
 def test_blocks_alone_take_a_lower_precision(start):
