@@ -90,9 +90,7 @@ def as_finished(
                 lost(task)
 
 
-def in_order(
-    act: Callable[[T], R], tasks: Sequence[T], workers: int
-) -> Generator[R | Death]:
+def in_order(act: Callable[[T], R], tasks: Sequence[T], workers: int) -> Generator[R | Death]:
     """Yield ``act(task)`` of each task, in their order; a single worker is this process."""
     if workers == 1:
         yield from map(act, tasks)
