@@ -151,19 +151,20 @@ def _stop(pool: Sequence[_Worker[T, R]]) -> list[T]:
 
     Idle workers end by themselves, busy ones get ``PATIENCE`` to clean up.
     """
-    for worker in pool:
-        if worker.connection is not None:
-            worker.connection.close()
+    alive = [worker for worker in pool if worker.connection is not None]
+    for worker in alive:
+        assert worker.connection is not None
+        worker.connection.close()
         if worker.busy:
             worker.process.terminate()
     end = time.monotonic() + PATIENCE
-    for worker in pool:
+    for worker in alive:
         worker.process.join(max(0.0, end - time.monotonic()))
         if worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
         worker.process.close()  # here: Python drops an interrupt that comes while it frees it
-    return [worker.task[1] for worker in pool if worker.task is not None]
+    return [worker.task[1] for worker in alive if worker.task is not None]
 
 
 @contextmanager

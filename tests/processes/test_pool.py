@@ -57,6 +57,7 @@ def test_a_death_costs_one_task(act, death, words):
     found = dict(as_finished(act, TASKS, 2, lost=lost.append))
     assert found == {n: death if task == 4 else task for n, task in enumerate(TASKS)}
     assert lost == [4]
+    assert dict(as_finished(act, [4], 2)) == {0: death}  # when nothing else is left to do
     assert str(death) == words
 
 
