@@ -1,4 +1,4 @@
-"""Compile the C coder into `nic.fse._fse`, a cffi module in API mode.
+"""Compile the C libraries into cffi modules in API mode.
 
 pyproject.toml makes `BuildExt` the `build_ext` command of setuptools. It writes the cffi glue into
 the build folder, never into the source tree, and compiles it with the C files.
@@ -13,8 +13,11 @@ from cffi import FFI
 from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
-MODULE = "nic.fse._fse"
-HEADER = Path(__file__).with_name("fse.h")
+HERE = Path(__file__).parent
+HEADERS = {
+    "nic.fse._fse": HERE / "fse.h",
+    "nic.models._transform": HERE.parent / "models" / "transform.h",
+}
 
 
 def declarations(header: str) -> str:
@@ -23,22 +26,23 @@ def declarations(header: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.startswith("#"))
 
 
-def builder() -> FFI:
-    """Return the FFI with all declarations of fse.h."""
+def builder(module: str) -> FFI:
+    """Return the FFI with all declarations of a module's header."""
+    header = HEADERS[module]
     ffi = FFI()
-    ffi.cdef(declarations(HEADER.read_text(encoding="utf-8")))
-    ffi.set_source(MODULE, '#include "fse.h"')
+    ffi.cdef(declarations(header.read_text(encoding="utf-8")))
+    ffi.set_source(module, f'#include "{header.name}"')
     return ffi
 
 
 class BuildExt(build_ext):
-    """Write the glue of `nic.fse._fse` before it is compiled."""
+    """Write the glue of a cffi module before it is compiled."""
 
     def build_extension(self, ext: Extension) -> None:
-        """Build one extension; add the glue to the sources of the coder."""
-        if ext.name == MODULE:
-            glue = Path(self.build_temp, "_fse.c")
+        """Build one extension; add the glue to its C files."""
+        if ext.name in HEADERS:
+            glue = Path(self.build_temp, f"{ext.name.rpartition('.')[2]}.c")
             glue.parent.mkdir(parents=True, exist_ok=True)
-            builder().emit_c_code(str(glue))
+            builder(ext.name).emit_c_code(str(glue))
             ext.sources = [*ext.sources, str(glue)]
         super().build_extension(ext)

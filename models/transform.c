@@ -1,0 +1,596 @@
+/* transform.c - checks a network, lays out its rows in the arena, and hands out the work. */
+#include "transform.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "transform_internal.h"
+
+#if defined(__unix__) || defined(__APPLE__)
+#include <sched.h>
+#define GIVE_WAY() sched_yield()
+#else
+#define GIVE_WAY() ((void)0)
+#endif
+
+#define BLOCK 8  /* rows of pixels in a block, and phases at full resolution */
+#define LINE 16  /* floats in a line of the cache */
+#define RGB 3
+#define PATIENCE 2000 /* looks at a counter before giving way to other threads */
+
+/* The rows of a tensor that are still needed. Row r has its planes [channels][phases] of `stride`
+ * floats at data + (r mod rows) * channels * phases * stride. */
+typedef struct {
+    float *data; /* entry 0 of the first plane; LINE zeros stand before it */
+    int channels, phases, rows, delay;
+} tensor;
+
+/* Layers that are done together: the first one of any size, the others 1 x 1. */
+typedef struct {
+    int first, last;     /* layers */
+    int delay;           /* ticks behind the input */
+    int phases;          /* rows of a block, and phases of a row, before unfolding */
+    int items;           /* of work per tick */
+} stage;
+
+struct transform_state {
+    const transform_network *network;
+    transform_picture picture;
+    const kernels *kernels;
+    int columns, chunks, blocks; /* latents in a row, parts of a row, rows of latents */
+    int stride;                  /* floats from plane to plane */
+    int stages, items;           /* of work per tick */
+    tensor tensors[TRANSFORM_LAYERS + 1];
+    stage list[TRANSFORM_LAYERS];
+    float *zeros;                /* a row beyond the border */
+    float *scratch;              /* of thread 0 */
+    size_t scratch_floats;       /* per thread */
+    unsigned char *kept;         /* the last BLOCK rows of pixels, for mirroring */
+    /* The last push. */
+    const unsigned char *in;
+    unsigned char *out;
+    int pushed, rows;            /* rows before it, and of it */
+    int tick, ticks;             /* before it, and of it */
+    int first_block, block_count; /* that it writes */
+    _Alignas(64) atomic_llong next; /* item of work that nobody has taken */
+    _Alignas(64) atomic_llong done;
+};
+
+/* ---- Layout ----------------------------------------------------------------------------- */
+
+/* The larger one. */
+static int most(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+static int up(int n, int step) /* n / step, rounded up */
+{
+    return (n + step - 1) / step;
+}
+
+static int before(const transform_layer *layer)
+{
+    return (layer->size - layer->stride) / 2;
+}
+
+static int is_power(int n)
+{
+    return n == 1 || n == 2 || n == 4 || n == 8;
+}
+
+static int is_valid(const transform_layer *layer, int inputs, int number)
+{
+    return layer->size >= 1 && layer->size <= BLOCK && is_power(layer->stride)
+        && layer->size >= layer->stride && is_power(layer->unfold) && layer->inputs == inputs
+        && layer->outputs >= 1 && layer->outputs <= TRANSFORM_CHANNELS
+        && layer->outputs % (layer->unfold * layer->unfold) == 0
+        && (layer->kind == TRANSFORM_DENSE
+            || (layer->kind == TRANSFORM_DEPTHWISE && layer->stride == 1
+                && layer->outputs == inputs))
+        && layer->skip >= -1 && layer->skip <= number;
+}
+
+/* The shapes of all tensors. */
+static transform_result shapes(transform_state *s)
+{
+    const transform_network *n = s->network;
+    if (n->count < 1 || n->count > TRANSFORM_LAYERS)
+        return TRANSFORM_NETWORK;
+    const int analysis = n->way == TRANSFORM_ANALYSIS;
+    s->tensors[0].channels = n->layers[0].inputs;
+    s->tensors[0].phases = analysis ? BLOCK : 1;
+    if (analysis ? n->layers[0].inputs != RGB : n->layers[0].inputs < 1)
+        return TRANSFORM_NETWORK;
+    for (int i = 0; i < n->count; i++) {
+        const transform_layer *layer = &n->layers[i];
+        const tensor *in = &s->tensors[i];
+        tensor *out = &s->tensors[i + 1];
+        if (!is_valid(layer, in->channels, i) || in->phases % layer->stride != 0)
+            return TRANSFORM_NETWORK;
+        const int phases = in->phases / layer->stride;
+        out->channels = layer->outputs / (layer->unfold * layer->unfold);
+        out->phases = phases * layer->unfold;
+        if (out->phases > BLOCK)
+            return TRANSFORM_NETWORK;
+        if (layer->skip >= 0 && (s->tensors[layer->skip].phases != phases
+                                 || s->tensors[layer->skip].channels != layer->outputs))
+            return TRANSFORM_NETWORK;
+    }
+    const tensor *end = &s->tensors[n->count];
+    return analysis ? (end->phases == 1 ? TRANSFORM_OK : TRANSFORM_NETWORK)
+        : end->phases == BLOCK && end->channels == RGB ? TRANSFORM_OK : TRANSFORM_NETWORK;
+}
+
+static int is_skip(const transform_network *n, int tensor_number)
+{
+    for (int i = 0; i < n->count; i++)
+        if (n->layers[i].skip == tensor_number)
+            return 1;
+    return 0;
+}
+
+/* Stages, their delays, and how many rows each tensor keeps. */
+static transform_result schedule(transform_state *s)
+{
+    const transform_network *n = s->network;
+    s->stages = 0;
+    for (int i = 0; i < n->count;) {
+        stage *g = &s->list[s->stages++];
+        g->first = i;
+        while (++i < n->count && n->layers[i].size == 1 && n->layers[i - 1].unfold == 1
+               && !is_skip(n, i))
+            ;
+        g->last = i - 1;
+        const transform_layer *first = &n->layers[g->first];
+        tensor *in = &s->tensors[g->first];
+        const int after = first->size - first->stride - before(first);
+        g->phases = in->phases / first->stride;
+        g->delay = in->delay + 1 + up(after, in->phases);
+        for (int k = g->first; k <= g->last; k++)
+            if (n->layers[k].skip >= 0)
+                g->delay = most(g->delay, s->tensors[n->layers[k].skip].delay + 1);
+        g->items = g->phases * s->chunks;
+        s->tensors[i].delay = g->delay;
+        in->rows = most(in->rows, (g->delay - in->delay + 1) * in->phases + before(first));
+        for (int k = g->first; k <= g->last; k++)
+            if (n->layers[k].skip >= 0) {
+                tensor *skip = &s->tensors[n->layers[k].skip];
+                if (n->layers[k].skip > g->first)
+                    return TRANSFORM_NETWORK; /* made by this very stage */
+                skip->rows = most(skip->rows, (g->delay - skip->delay + 1) * skip->phases);
+            }
+    }
+    s->items = n->way == TRANSFORM_ANALYSIS ? BLOCK : 1;
+    for (int i = 0; i < s->stages; i++)
+        s->items += s->list[i].items;
+    return TRANSFORM_OK;
+}
+
+/* Takes floats from the arena, in whole lines of the cache; counts only while arena is 0. */
+static float *take(void *arena, size_t *bytes, size_t floats)
+{
+    float *at = arena ? (float *)((unsigned char *)arena + *bytes) : 0;
+    *bytes += (floats + LINE - 1) / LINE * LINE * sizeof(float);
+    return at;
+}
+
+static transform_result lay_out(transform_state *s, const transform_network *network,
+                                transform_picture picture, int threads, void *arena, size_t *bytes)
+{
+    memset(s, 0, sizeof *s);
+    if (picture.width < 1 || picture.height < 1 || picture.width > 1 << 24
+        || picture.height > 1 << 24 || (picture.colours != 1 && picture.colours != RGB)
+        || (picture.depth != 8 && picture.depth != 16) || threads < 1)
+        return TRANSFORM_PICTURE;
+    s->network = network;
+    s->picture = picture;
+    s->columns = up(picture.width, BLOCK);
+    s->chunks = up(s->columns, CHUNK);
+    s->blocks = up(picture.height, BLOCK);
+    /* An odd number of lines: planes one below the other do not share sets of the cache. */
+    s->stride = LINE * ((up(s->columns, LINE) + 1) | 1);
+    transform_result result = shapes(s);
+    if (result == TRANSFORM_OK)
+        result = schedule(s);
+    if (result != TRANSFORM_OK)
+        return result;
+    *bytes = 0;
+    take(arena, bytes, (sizeof *s + sizeof(float) - 1) / sizeof(float));
+    size_t widest = 0;
+    int channels = RGB * BLOCK * BLOCK;
+    for (int i = 0; i <= network->count; i++) {
+        tensor *t = &s->tensors[i];
+        const size_t row = (size_t)t->channels * t->phases * s->stride;
+        widest = t->rows && row > widest ? row : widest;
+        if (t->rows) {
+            t->data = take(arena, bytes, LINE + t->rows * row);
+            t->data = arena ? t->data + LINE : 0;
+        }
+        if (i < network->count)
+            channels = most(channels, network->layers[i].outputs);
+    }
+    s->zeros = take(arena, bytes, LINE + widest);
+    s->zeros = arena ? s->zeros + LINE : 0;
+    s->scratch_floats = (size_t)3 * channels * CHUNK;
+    s->scratch = take(arena, bytes, threads * s->scratch_floats);
+    const size_t samples = (size_t)BLOCK * picture.width * picture.colours * (picture.depth / 8);
+    s->kept = (unsigned char *)take(arena, bytes, samples / sizeof(float) + 1);
+    return TRANSFORM_OK;
+}
+
+transform_result transform_size(const transform_network *network, transform_picture picture,
+                                int threads, size_t *bytes)
+{
+    transform_state state;
+    return lay_out(&state, network, picture, threads, 0, bytes);
+}
+
+transform_isa transform_best(void)
+{
+#if defined(TRANSFORM_X86)
+    if (__builtin_cpu_supports("avx512f"))
+        return TRANSFORM_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return TRANSFORM_AVX2;
+#endif
+    return TRANSFORM_PORTABLE;
+}
+
+static const kernels *kernels_of(transform_isa isa)
+{
+#if defined(TRANSFORM_X86)
+    if (isa == TRANSFORM_AVX512)
+        return &transform_avx512;
+    if (isa == TRANSFORM_AVX2)
+        return &transform_avx2;
+#endif
+    return isa == TRANSFORM_PORTABLE ? &transform_portable : 0;
+}
+
+transform_result transform_start(void *arena, const transform_network *network,
+                                 transform_picture picture, int threads, transform_isa isa,
+                                 transform_state **state)
+{
+    const transform_isa best = transform_best();
+    isa = isa == TRANSFORM_BEST ? best : isa;
+    if (isa < best || !kernels_of(isa))
+        return TRANSFORM_NO_ISA;
+    transform_state *s = arena;
+    size_t bytes;
+    const transform_result result = lay_out(s, network, picture, threads, arena, &bytes);
+    if (result != TRANSFORM_OK)
+        return result;
+    memset((unsigned char *)arena + sizeof *s, 0, bytes - sizeof *s);
+    s->kernels = kernels_of(isa);
+    *state = s;
+    return TRANSFORM_OK;
+}
+
+/* ---- Rows ------------------------------------------------------------------------------- */
+
+/* Entry 0 of the first plane of a row; zeros beyond the border. */
+static float *row_of(const transform_state *s, int number, int row)
+{
+    const tensor *t = &s->tensors[number];
+    if (row < 0 || row >= s->blocks * t->phases)
+        return s->zeros;
+    return t->data + (size_t)(row % t->rows) * t->channels * t->phases * s->stride;
+}
+
+/* Index of the sample that stands at i, of n that are mirrored again and again. */
+static int mirrored(int i, int n)
+{
+    i %= 2 * n;
+    return i < n ? i : 2 * n - 1 - i;
+}
+
+/* A row of pixels becomes a row of tensor 0. */
+static void read_pixels(transform_state *s, int row)
+{
+    const transform_picture *p = &s->picture;
+    const size_t bytes = (size_t)p->width * p->colours * (p->depth / 8);
+    const int source = mirrored(row, p->height);
+    const unsigned char *line = source >= s->pushed ? s->in + (source - s->pushed) * bytes
+                                                    : s->kept + (source % BLOCK) * bytes;
+    const double scale = s->network->scale, offset = s->network->offset;
+    float table[256];
+    if (p->depth == 8)
+        for (int i = 0; i < 256; i++)
+            table[i] = (float)(i * scale + offset); /* exact up to the one rounding */
+    float *out = row_of(s, 0, row);
+    for (int c = 0; c < RGB; c++)
+        for (int phase = 0; phase < BLOCK; phase++) {
+            float *plane = out + (c * BLOCK + phase) * s->stride;
+            const int colour = p->colours == 1 ? 0 : c;
+            for (int x = 0; x < s->columns; x++) {
+                const int at = x * BLOCK + phase;
+                const size_t i = (size_t)(at < p->width ? at : mirrored(at, p->width))
+                    * p->colours + colour;
+                if (p->depth == 8) {
+                    plane[x] = table[line[i]];
+                } else {
+                    uint16_t sample;
+                    memcpy(&sample, line + 2 * i, 2);
+                    plane[x] = (float)(sample * scale + offset);
+                }
+            }
+        }
+}
+
+static void read_latents(transform_state *s, int row)
+{
+    const int channels = s->tensors[0].channels;
+    const float *in = (const float *)(const void *)s->in + (size_t)(row - s->pushed) * s->columns;
+    float *out = row_of(s, 0, row);
+    for (int c = 0; c < channels; c++)
+        memcpy(out + (size_t)c * s->stride, in + (size_t)c * s->rows * s->columns,
+               s->columns * sizeof(float));
+}
+
+/* Positions x.. of a row of latents, from planes of CHUNK floats each. */
+static void write_latents(const transform_state *s, int row, int x, int count, const float *planes)
+{
+    const int channels = s->tensors[s->network->count].channels;
+    float *out = (float *)(void *)s->out + (size_t)(row - s->first_block) * s->columns + x;
+    for (int c = 0; c < channels; c++)
+        memcpy(out + (size_t)c * s->block_count * s->columns, planes + c * CHUNK,
+               count * sizeof(float));
+}
+
+/* Samples as whole numbers. Adding and taking away 1.5 * 2^23 rounds to nearest even. */
+static void round_all(float *v, int count, float scale, float offset, float peak)
+{
+    const float magic = 12582912.0f;
+    for (int i = 0; i < count; i++) {
+        float x = v[i] * scale;
+        x = x + offset;
+        x = x > 0 ? x : 0;
+        x = x < peak ? x : peak;
+        x = x + magic;
+        v[i] = x - magic;
+    }
+}
+
+static void write_pixels(const transform_state *s, int row, int x, int count, float *planes)
+{
+    const transform_picture *p = &s->picture;
+    const int begin = x * BLOCK;
+    const int end = begin + count * BLOCK < p->width ? begin + count * BLOCK : p->width;
+    const float peak = p->depth == 8 ? 255 : 65535;
+    const int size = BLOCK * CHUNK; /* floats of a colour */
+    if (p->colours == 1)
+        for (int i = 0; i < size; i++)
+            planes[i] = ((planes[i] + planes[size + i]) + planes[2 * size + i]) * (1.0f / 3.0f);
+    round_all(planes, p->colours * size, s->network->scale, s->network->offset, peak);
+    unsigned char *line = s->out
+        + (size_t)(row - s->first_block * BLOCK) * p->width * p->colours * (p->depth / 8);
+    for (int c = 0; c < p->colours; c++)
+        for (int phase = 0; phase < BLOCK; phase++) {
+            const float *plane = planes + (c * BLOCK + phase) * CHUNK;
+            if (p->depth == 8) {
+                for (int at = begin + phase, i = 0; at < end; at += BLOCK, i++)
+                    line[(size_t)at * p->colours + c] = (unsigned char)plane[i];
+            } else {
+                for (int at = begin + phase, i = 0; at < end; at += BLOCK, i++) {
+                    const uint16_t sample = (uint16_t)plane[i];
+                    memcpy(line + 2 * ((size_t)at * p->colours + c), &sample, 2);
+                }
+            }
+        }
+}
+
+/* ---- Work ------------------------------------------------------------------------------- */
+
+/* Where the taps of a layer begin, for output row y, phase q and position x. */
+static void find_taps(const transform_state *s, int number, int y, int q, int x, dense_job *job)
+{
+    const transform_layer *layer = &s->network->layers[number];
+    const int phases = s->tensors[number].phases, margin = before(layer);
+    job->taps = 0;
+    for (int i = 0; i < layer->size; i++) {
+        const float *row = row_of(s, number, layer->stride * y + i - margin);
+        for (int j = 0; j < layer->size; j++) {
+            const int at = layer->stride * q + j - margin + BLOCK; /* not negative */
+            const int phase = at % phases, shift = at / phases - BLOCK / phases;
+            job->in[job->taps++] = row + phase * s->stride + shift + x;
+        }
+    }
+    job->stride = (ptrdiff_t)phases * s->stride;
+}
+
+/* Planes [channels][CHUNK] one after the other. */
+static void planes_of(float *memory, int count, float **planes)
+{
+    for (int k = 0; k < count; k++)
+        planes[k] = memory + k * CHUNK;
+}
+
+/* Row y, phase q, positions x.. of a stage: the layers but the last to scratch memory, the last
+ * one to `out`, a plane per output. */
+static void run_stage(const transform_state *s, const stage *g, int y, int q, int x, int positions,
+                      float *scratch, float *const *out)
+{
+    float *planes[TRANSFORM_CHANNELS];
+    const float *skips[TRANSFORM_CHANNELS];
+    dense_job job;
+    float *from = scratch + s->scratch_floats / 3, *to = scratch;
+    for (int i = g->first; i <= g->last; i++) {
+        const transform_layer *layer = &s->network->layers[i];
+        if (i == g->first) {
+            find_taps(s, i, y, q, x, &job);
+        } else {
+            job.taps = 1;
+            job.in[0] = from;
+            job.stride = CHUNK;
+        }
+        job.inputs = layer->inputs;
+        job.outputs = layer->outputs;
+        job.positions = positions;
+        job.slope = layer->slope;
+        job.weights = layer->weights;
+        job.bias = layer->bias;
+        job.skip = 0;
+        if (layer->skip >= 0) {
+            const tensor *t = &s->tensors[layer->skip];
+            const float *row = row_of(s, layer->skip, y) + (size_t)q * s->stride + x;
+            for (int k = 0; k < layer->outputs; k++)
+                skips[k] = row + (size_t)k * t->phases * s->stride;
+            job.skip = skips;
+        }
+        if (i < g->last)
+            planes_of(to, layer->outputs, planes);
+        job.out = i < g->last ? planes : out;
+        if (layer->kind == TRANSFORM_DENSE)
+            s->kernels->dense(&job);
+        else
+            s->kernels->depthwise(&job);
+        float *swap = from;
+        from = to;
+        to = swap;
+    }
+}
+
+/* One row of a stage before unfolding, one chunk of it, all phases. */
+static void work_on(const transform_state *s, const stage *g, int block, int sub, int chunk,
+                    float *scratch)
+{
+    float *end = scratch + 2 * (s->scratch_floats / 3);
+    const transform_layer *layer = &s->network->layers[g->last];
+    const int f = layer->unfold, y = block * g->phases + sub, x = chunk * CHUNK;
+    const int positions = s->columns - x < CHUNK ? s->columns - x : CHUNK;
+    const int number = g->last + 1, channels = s->tensors[number].channels;
+    const int phases = s->tensors[number].phases, is_end = number == s->network->count;
+    float *out[TRANSFORM_CHANNELS];
+    for (int q = 0; q < g->phases; q++) {
+        for (int k = 0; k < layer->outputs; k++) {
+            const int c = k % channels, column = k / channels % f, line = k / channels / f;
+            const size_t plane = (size_t)c * phases + q * f + column;
+            out[k] = is_end ? end + ((size_t)line * channels * phases + plane) * CHUNK
+                            : row_of(s, number, y * f + line) + plane * s->stride + x;
+        }
+        run_stage(s, g, y, q, x, positions, scratch, out);
+        /* What was written beyond the last position has to be 0 for the taps to its left. */
+        if (!is_end && s->columns % VECTOR_MOST != 0 && x + positions == s->columns)
+            for (int k = 0; k < layer->outputs; k++)
+                out[k][positions] = 0;
+    }
+    if (!is_end)
+        return;
+    for (int line = 0; line < f; line++) {
+        const int row = y * f + line;
+        float *planes = end + (size_t)line * channels * phases * CHUNK;
+        if (s->network->way == TRANSFORM_ANALYSIS)
+            write_latents(s, row, x, positions, planes);
+        else if (row < s->picture.height)
+            write_pixels(s, row, x, positions, planes);
+    }
+}
+
+static void do_item(transform_state *s, int tick, int item, int thread)
+{
+    float *scratch = s->scratch + thread * s->scratch_floats;
+    for (int i = 0; i < s->stages; i++) {
+        const stage *g = &s->list[i];
+        if (item < g->items) {
+            const int block = tick - g->delay;
+            if (block >= 0 && block < s->blocks)
+                work_on(s, g, block, item / s->chunks, item % s->chunks, scratch);
+            return;
+        }
+        item -= g->items;
+    }
+    if (tick >= s->blocks)
+        return;
+    if (s->network->way == TRANSFORM_ANALYSIS)
+        read_pixels(s, tick * BLOCK + item);
+    else
+        read_latents(s, tick);
+}
+
+static int delay_of_all(const transform_state *s)
+{
+    return s->list[s->stages - 1].delay;
+}
+
+/* Blocks of output that have been written after so many rows of input. */
+static int blocks_after(const transform_state *s, size_t rows)
+{
+    const int unit = s->network->way == TRANSFORM_ANALYSIS ? BLOCK : 1;
+    const int last = unit == 1 ? s->blocks : s->picture.height;
+    const int blocks = (int)rows == last ? s->blocks + delay_of_all(s) : (int)rows / unit;
+    return most(0, blocks - delay_of_all(s));
+}
+
+static int rows_after(const transform_state *s, size_t rows)
+{
+    const int blocks = blocks_after(s, rows);
+    if (s->network->way == TRANSFORM_ANALYSIS)
+        return blocks;
+    return blocks == s->blocks ? s->picture.height : blocks * BLOCK;
+}
+
+size_t transform_rows(const transform_state *s, size_t rows)
+{
+    const int now = s->pushed + s->rows;
+    return (size_t)(rows_after(s, now + rows) - rows_after(s, now));
+}
+
+transform_result transform_push(transform_state *s, const void *in, size_t rows, void *out)
+{
+    const int analysis = s->network->way == TRANSFORM_ANALYSIS;
+    const int total = analysis ? s->picture.height : s->blocks;
+    const int pushed = s->pushed + s->rows;
+    if (rows > (size_t)(total - pushed)
+        || (analysis && rows % BLOCK != 0 && pushed + (int)rows != total))
+        return TRANSFORM_ROWS;
+    s->tick += s->ticks;
+    s->pushed = pushed;
+    s->rows = (int)rows;
+    s->first_block = blocks_after(s, pushed);
+    s->block_count = blocks_after(s, pushed + rows) - s->first_block;
+    s->ticks = up(s->rows, analysis ? BLOCK : 1);
+    if (pushed + s->rows == total && s->rows > 0)
+        s->ticks += delay_of_all(s);
+    s->in = in;
+    s->out = out;
+    atomic_store(&s->next, 0);
+    atomic_store(&s->done, 0);
+    return TRANSFORM_OK;
+}
+
+static void wait_for(const transform_state *s, long long done)
+{
+    for (int looks = 0; atomic_load_explicit(&s->done, memory_order_acquire) < done; looks++)
+        if (looks >= PATIENCE)
+            GIVE_WAY();
+}
+
+/* Keeps the last rows of pixels, which the rows below the picture mirror. */
+static void keep_rows(transform_state *s)
+{
+    const transform_picture *p = &s->picture;
+    const size_t bytes = (size_t)p->width * p->colours * (p->depth / 8);
+    const int first = s->rows > BLOCK ? s->rows - BLOCK : 0;
+    for (int i = first; i < s->rows; i++)
+        memcpy(s->kept + ((s->pushed + i) % BLOCK) * bytes, s->in + i * bytes, bytes);
+}
+
+void transform_work(transform_state *s, int thread)
+{
+    const long long all = (long long)s->ticks * s->items;
+    for (;;) {
+        const long long item = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
+        if (item >= all)
+            break;
+        const long long begun = item / s->items * s->items;
+        wait_for(s, begun);
+        do_item(s, s->tick + (int)(item / s->items), (int)(item % s->items), thread);
+        if (item == all - 1 && s->network->way == TRANSFORM_ANALYSIS
+            && s->pushed + s->rows < s->picture.height)
+            keep_rows(s);
+        atomic_fetch_add_explicit(&s->done, 1, memory_order_release);
+    }
+    wait_for(s, all);
+}
