@@ -85,7 +85,7 @@ def _outputs(function: F) -> F:
 @_models(DEFAULT)
 @number("-q", "--quality", type=QUALITY, metavar="1..100",
         help="Quality to code at. Default: the model's default quality.")
-@click.option("--backend", type=click.Choice(["litert", "keras"]),
+@click.option("--backend", type=click.Choice(["native", "litert", "keras"]),
               help="Measure only this backend. Default: all that are installed.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]),
               help="Measure only this device. Default: the CPU, and a GPU if there is one.")
@@ -109,7 +109,7 @@ def speed(
     \b
     Examples:
       nic bench speed
-      nic bench speed a.png --size 768x512 --backend litert
+      nic bench speed a.png --size 768x512 --backend native
     """
     from nic.bench.speed import times as bench
 

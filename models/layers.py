@@ -55,18 +55,17 @@ class Transform(NamedTuple):
     offset: float
 
 
-def transforms_of(model: Model) -> tuple[Transform, Transform]:
-    """The analysis and the synthesis transform of a model. Raises ModelError."""
-    make = (_dcn_analysis, _dcn_synthesis) if model.is_reference else (_analysis, _synthesis)
+def transform_of(model: Model, name: str) -> Transform:
+    """The transform "analysis" or "synthesis" of a model. Raises ModelError."""
     with np.load(model.file("weights.npz")) as arrays:
-        weights = {name: np.ascontiguousarray(arrays[name], np.float32) for name in arrays.files}
-    parts = [
-        _List({k.partition("/")[2]: v for k, v in weights.items() if k.startswith(f"{name}/")})
-        for name in ("analysis", "synthesis")
-    ]
+        weights = {
+            key.removeprefix(f"{name}/"): np.ascontiguousarray(arrays[key], np.float32)
+            for key in arrays.files
+            if key.startswith(f"{name}/")
+        }
     try:
-        table = model.definition.get("transform", {})
-        return make[0](parts[0], table), make[1](parts[1], table)
+        make = MAKERS[model.is_reference, name]
+        return make(_List(weights), model.definition.get("transform", {}))
     except KeyError as error:
         raise ModelError(f"{model.file('weights.npz')}: {error.args[0]} is missing") from error
 
@@ -152,3 +151,32 @@ def _dcn_synthesis(layers: _List, _: dict[str, int]) -> Transform:
     layers.dense("half", unfold=2, slope=LEAKY)
     layers.dense("pixels", unfold=2)
     return Transform(tuple(layers.layers), 0.5, 0.5)
+
+
+def dcn_of_random_weights(name: str, channels: int) -> Transform:
+    """The transform "analysis" or "synthesis" of the reference family, untrained, to be timed."""
+    rng = np.random.default_rng(0)
+    width = 128
+    sizes = {
+        f"block{i}_{part}": (3, width, width) for i in range(3) for part in ("first", "second")
+    }
+    if name == "analysis":
+        sizes |= {"half": (5, 3, 64), "quarter": (5, 64, width), "latents": (5, width, channels)}
+    else:
+        sizes |= {"embed": (3, channels, 4 * width), "half": (3, width, 2 * width)}
+        sizes |= {"pixels": (3, width // 2, 12)}
+    weights: dict[str, Weights] = {"scale/scale": np.ones((), np.float32)}
+    for layer, (k, inputs, outputs) in sizes.items():
+        deviation = (k * k * inputs) ** -0.5
+        kernel = rng.normal(0, deviation, (k, k, inputs, outputs))
+        weights[f"{layer}/kernel"] = kernel.astype(np.float32)
+        weights[f"{layer}/bias"] = np.zeros(outputs, np.float32)
+    return MAKERS[True, name](_List(weights), {})
+
+
+MAKERS = {
+    (False, "analysis"): _analysis,
+    (False, "synthesis"): _synthesis,
+    (True, "analysis"): _dcn_analysis,
+    (True, "synthesis"): _dcn_synthesis,
+}

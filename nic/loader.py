@@ -7,6 +7,7 @@ from nic.models.keras_backend import KerasBackend
 from nic.models.tables import Prior
 from nic.settings import Settings
 from nic.transform import backends
+from nic.transform.tiles import Tiled
 
 
 class Loader:
@@ -64,7 +65,8 @@ class Loader:
         """The synthesis transform with its gradient: always Keras, whatever the backend."""
         if model.id not in self._refiners:
             used = self.transform(model)
-            if not isinstance(used, KerasBackend):
-                used = KerasBackend(model, self._settings.device, self._settings.cores)
-            self._refiners[model.id] = used
+            network = used.network if isinstance(used, Tiled) else None
+            if not isinstance(network, KerasBackend):
+                network = KerasBackend(model, self._settings.device, self._settings.cores)
+            self._refiners[model.id] = network
         return self._refiners[model.id]

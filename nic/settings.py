@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nic.search.target import Target
     from nic.types import Depth
 
-BackendName = Literal["auto", "litert", "keras"]
+BackendName = Literal["auto", "native", "litert", "keras"]
 STRIP_PIXELS = pixels_of_strip(1200 << 20)
 
 
@@ -28,7 +28,7 @@ class Settings:
         model: name of the model to encode with; decoding uses the model that the stream names.
         tune: one of ``nic.models.zoo.TUNES``, for the variant of the model that was trained for
             this distortion; None for the model as it is named.
-        backend: what runs the networks; ``auto`` is LiteRT unless a GPU is asked for.
+        backend: what runs the networks; ``auto`` is native unless a GPU is asked for.
         device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
         threads: threads of the entropy coder; the bytes are the same for any number.
         strip_pixels: a picture of more pixels becomes several records.

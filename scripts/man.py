@@ -41,6 +41,8 @@ LAST = ("ENVIRONMENT", "FILES", "EXIT STATUS", "EXAMPLES", "DIAGNOSTICS", "SEE A
 ESCAPES = {"\\": r"\e", "-": r"\-", "'": r"\(aq", "`": r"\(ga", "^": r"\(ha", "~": r"\(ti"}
 ENVIRONMENT = {
     "NIC_MODEL_PATH": "Folders with further models, separated like the folders in PATH.",
+    "NIC_ISA": "The instruction set of the native backend: avx512, avx2 or portable. The default "
+    "is the first of these that the processor has. The output does not depend on it.",
     "KERAS_BACKEND": "The framework on which Keras runs: tensorflow (the default), jax or "
     "torch. Used with --backend keras, or with a GPU as --device.",
 }
@@ -316,7 +318,10 @@ def generated(page: str) -> Page:
     target: click.Command = umbrella if page == "nic" else command(name)
     installed = page in programs()
     with_network = page == "nic" or any(option.name == "backend" for option in options(target))
-    variables = ["NIC_MODEL_PATH"] * (name not in NO_MODEL) + ["KERAS_BACKEND"] * with_network
+    variables = ["NIC_MODEL_PATH"] * (name not in NO_MODEL) + with_network * [
+        "NIC_ISA",
+        "KERAS_BACKEND",
+    ]
     purpose = summary(target).removesuffix(".")
     sections: Page = {
         "NAME": [f".Nm {page}", f".Nd {purpose[0].lower()}{purpose[1:]}"],

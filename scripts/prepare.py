@@ -42,7 +42,7 @@ from nic.errors import CorruptError, NicError, UsageError
 from nic.models.training.data import KODAK_REFUSED, SUFFIXES, is_kodak
 from nic.picture import readers
 from nic.picture.pixels import flattened
-from nic.transform.strips import as_rgb
+from nic.transform.tiles import as_rgb
 
 KODAK_NAME = re.compile(r"kodim(0[1-9]|1\d|2[0-4])", re.IGNORECASE)
 LOSSY = ("JPEG", "MPO")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nic import __version__
+from nic.models.native import isa
 from nic.resources import cores
 
 
@@ -17,6 +18,7 @@ def describe() -> dict[str, Any]:
     return {
         "nic": __version__,
         "cpu": _cpu(),
+        "instructions": isa().name.lower(),
         "cores": cores(),
         "load": round(os.getloadavg()[0], 2),
         "system": f"{platform.system()} {platform.machine()}",
@@ -28,9 +30,14 @@ def describe() -> dict[str, Any]:
 def in_words(facts: dict[str, Any]) -> str:
     """The result of ``describe`` as one line of text."""
     return (
-        f"nic {facts['nic']}, {facts['cpu']}, {facts['cores']} cores, "
+        f"nic {facts['nic']}, {facts['cpu']}, {_set(facts)}{facts['cores']} cores, "
         f"load {facts['load']} at the start, {facts['system']}, Python {facts['python']}"
     )
+
+
+def _set(facts: dict[str, Any]) -> str:
+    """The instruction set of the native backend; earlier reports do not name it."""
+    return f"{facts['instructions']}, " if "instructions" in facts else ""
 
 
 def _cpu() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nic.errors import NicError, UsageError
 from nic.picture import pixels, readers
-from nic.transform.strips import as_rgb
+from nic.transform.tiles import as_rgb
 from nic.types import Pixels
 
 log = logging.getLogger("nic")

@@ -17,7 +17,8 @@ from nic.format.records import Record
 from nic.loader import Loader
 from nic.models.keras_backend import Window
 from nic.quantize.rounding import quantize
-from nic.transform.strips import Span, Strip, analyse, spans, unit
+from nic.transform.strips import Strip
+from nic.transform.tiles import Span, spans, unit
 from nic.types import STRIDE, Floats
 
 SIDE = 96  # latents a side, without context: activations and gradients take a gigabyte
@@ -62,7 +63,7 @@ def refined(record: Record, strip: Strip, loader: Loader, steps: int) -> Record:
     classes, lengths = code_lengths(symbols, model.prior)
     costs = Costs(classes, lengths, model.step(quality), model.tradeoff(quality))
     gain = model.gain(quality)
-    scaled = analyse(strip.pixels, transform) * gain  # the context's latents too
+    scaled = transform.analyse(strip.pixels) * gain  # the context's latents too
     scaled[..., channels:] = 0
     network, reach = loader.refiner(model), transform.reach[1]
     latents = refine(strip, scaled, costs, reach, lambda window: network.refine(window, steps))

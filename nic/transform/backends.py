@@ -1,19 +1,22 @@
-"""Running a model's transforms: LiteRT or Keras behind one small interface.
+"""Running a model's transforms: native code, LiteRT or Keras behind one small interface.
 
-Both give the same latents and pictures, except for the order of float additions. On a CPU, LiteRT
-starts in a tenth of the time and is three times as fast. Only Keras runs on a GPU.
+All give the same latents and pictures, except for the order of float additions. Native code gives
+the same bits on every machine, starts at once and needs the least memory. Only Keras runs on a GPU.
 """
 
 import importlib.util
 from threading import Lock
 from typing import Any, Protocol
 
+import numpy as np
+
 from nic.errors import ModelError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.models.zoo import Model
 from nic.resources import cores
 from nic.settings import BackendName
-from nic.types import STRIDE, Floats
+from nic.transform.tiles import Tiled
+from nic.types import STRIDE, Floats, Pixels, depth_of
 
 
 class Backend(Protocol):
@@ -23,17 +26,23 @@ class Backend(Protocol):
     def reach(self) -> tuple[int, int]:
         """How far each transform sees, in latents: (analysis, synthesis)."""
 
-    def analysis(self, picture: Floats) -> Floats:
-        """Picture (H, W, 3) in [0, 1], sides multiples of 8 -> latents (H/8, W/8, C)."""
+    def analyse(self, pixels: Pixels) -> Floats:
+        """Pixels (H, W[, 3]), uint8 or uint16 -> latents (h, w, C).
 
-    def synthesis(self, latents: Floats) -> Floats:
-        """Latents (h, w, C) -> picture (8h, 8w, 3), not clipped."""
+        Sides are filled up to multiples of 8 by mirroring.
+        """
+
+    def synthesise(self, latents: Floats, grey: bool, depth: int) -> Pixels:
+        """Latents (h, w, C) -> pixels (8h, 8w, 3), or (8h, 8w) for ``grey``.
+
+        Pixels are uint8, or uint16 if ``depth`` is 16.
+        """
 
 
 def load(
     model: Model, backend: BackendName = "auto", device: str = "auto", cores: int | None = None
 ) -> Backend:
-    """The backend for a model: LiteRT, or Keras when it or a GPU is asked for.
+    """The backend for a model: native code, or what is asked for; Keras for a GPU.
 
     Args:
         device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
@@ -45,12 +54,57 @@ def load(
     if backend == "keras" or (backend == "auto" and on_gpu):
         from nic.models.keras_backend import KerasBackend
 
-        return KerasBackend(model, device, cores)
+        return Tiled(KerasBackend(model, device, cores))
     if on_gpu:
-        raise UsageError("the litert backend runs on the CPU; use --backend keras for a GPU")
-    return LiteRTBackend(model, cores)
+        raise UsageError(f"the {backend} backend runs on the CPU; use --backend keras for a GPU")
+    if backend == "litert":
+        return Tiled(LiteRTBackend(model, cores))
+    return NativeBackend(model, cores)
 
 
+class NativeBackend:
+    """The transforms in C; see transform.h."""
+
+    def __init__(self, model: Model, cores: int | None = None) -> None:
+        self._model = model
+        self._cores = cores
+        self._networks: dict[str, Any] = {}
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """See ``Backend``."""
+        return self._model.reach
+
+    def analyse(self, pixels: Pixels) -> Floats:
+        """See ``Backend``."""
+        height, width = pixels.shape[:2]
+        colours = pixels.shape[2] if pixels.ndim == 3 else 1
+        whole = self._start("analysis", width, height, colours, depth_of(pixels))
+        latents: Floats = np.moveaxis(whole.push(pixels), 0, -1)
+        return latents
+
+    def synthesise(self, latents: Floats, grey: bool, depth: int) -> Pixels:
+        """See ``Backend``."""
+        height, width = STRIDE * latents.shape[0], STRIDE * latents.shape[1]
+        whole = self._start("synthesis", width, height, 1 if grey else 3, depth)
+        pixels: Pixels = whole.push(np.moveaxis(latents, -1, 0))
+        return pixels
+
+    def _layers(self, name: str) -> Any:
+        from nic.models.layers import transform_of
+
+        return transform_of(self._model, name)
+
+    def _start(self, name: str, width: int, height: int, colours: int, depth: int) -> Any:
+        if name not in self._networks:
+            from nic.models.native import Network
+
+            self._networks.setdefault(name, Network(self._layers(name), name == "analysis"))
+        threads = (self._cores or cores()) if width * height > SMALL else 1
+        return self._networks[name].start(width, height, colours, depth, threads)
+
+
+SMALL = 1 << 14  # pixels; for fewer ones further threads are not worth their start
 LARGE = 1 << 21  # pixels; what a network needs for more is not held twice
 
 

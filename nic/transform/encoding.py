@@ -5,13 +5,14 @@ import numpy as np
 from nic.errors import UsageError
 from nic.format.header import MAX_PIXELS, MAX_SIDE, Colour, Header
 from nic.format.records import Record, Stage
-from nic.transform.strips import Strip, Transform, analyse, synthesise
+from nic.transform.backends import Backend
+from nic.transform.strips import Strip
 from nic.types import Pixels, depth_of
 
 
 def encode(
     pixels: Pixels,
-    transform: Transform,
+    transform: Backend,
     model: tuple[str, str],
     quality: float | None = None,
     channels: int | None = None,
@@ -49,14 +50,15 @@ def check_one_piece(width: int, height: int) -> None:
 def encode_strip(
     strip: Strip,
     height: int | None,
-    transform: Transform,
+    transform: Backend,
     model: tuple[str, str],
     quality: float | None = None,
     channels: int | None = None,
     name: str | None = None,
 ) -> Record:
     """``encode`` for a strip of a picture of ``height`` rows; None: the strip is the picture."""
-    latents = analyse(strip.pixels, transform, strip.above, strip.below)
+    latents = transform.analyse(strip.pixels)
+    latents = latents[strip.above : len(latents) - strip.below]
     header = Header(
         width=strip.pixels.shape[1],
         height=strip.bottom - strip.top,
@@ -74,12 +76,12 @@ def encode_strip(
     return Record(Stage.LATENTS, header, np.ascontiguousarray(latents, "<f4").tobytes())
 
 
-def decode(record: Record, transform: Transform) -> Pixels:
+def decode(record: Record, transform: Backend) -> Pixels:
     """Inverse of ``encode``: a record of latents -> pixels (H, W, 3), or (H, W) for grey.
 
     They are uint8 or uint16, by the bit depth of the header.
     """
     latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
     grey = record.header.colour == Colour.GREY
-    picture = synthesise(latents, transform, grey, depth=record.header.bit_depth)
+    picture = transform.synthesise(latents, grey, record.header.bit_depth)
     return picture[: record.header.height, : record.header.width]

@@ -226,11 +226,18 @@ def test_without_tensorflow_the_reference_is_a_line(monkeypatch):
 def test_the_reference_network_runs_on_the_same_backend(tmp_path, model):
     pytest.importorskip("tensorflow")
     network = reference.load("litert", "cpu", model, tmp_path)
-    latents = network.analysis(np.zeros((16, 24, 3), np.float32))
+    latents = network.analyse(np.zeros((16, 24, 3), np.uint8))
     assert latents.shape == (2, 3, reference.CHANNELS)
-    assert network.synthesis(latents).shape == (16, 24, 3)
+    assert network.synthesise(latents, False, 8).shape == (16, 24, 3)
     same = reference.load("keras", "cpu", model, tmp_path)
-    assert same.analysis(np.zeros((16, 24, 3), np.float32)).shape == (2, 3, reference.CHANNELS)
+    assert same.analyse(np.zeros((16, 24, 3), np.uint8)).shape == (2, 3, reference.CHANNELS)
+
+
+def test_the_reference_network_runs_natively(model):
+    network = reference.load("native", "cpu", model, None)
+    latents = network.analyse(np.zeros((16, 24, 3), np.uint8))
+    assert latents.shape == (2, 3, reference.CHANNELS)
+    assert network.synthesise(latents, False, 8).shape == (16, 24, 3)
 
 
 # -- tables -----------------------------------------------------------------------------------

@@ -149,22 +149,28 @@ def copied_model(model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("tool", "file"), [("encode", "analysis.tflite"), ("decode", "synthesis.tflite")]
+    ("tool", "file", "backend"),
+    [
+        ("encode", "weights.npz", "native"),
+        ("decode", "weights.npz", "native"),
+        ("encode", "analysis.tflite", "litert"),
+        ("decode", "synthesis.tflite", "litert"),
+    ],
 )
-def test_a_damaged_model_file(copied_model, png, stages, tool, file):
+def test_a_damaged_model_file(copied_model, png, stages, tool, file, backend):
     """A bit that flipped on disk since the model was installed."""
     data = bytearray((copied_model / file).read_bytes())
     data[len(data) // 2] ^= 1
     (copied_model / file).write_bytes(data)
     given = png.read_bytes() if tool == "encode" else stages["packed"]
-    result = run(f"nic-{tool}", data=given)
+    result = run(f"nic-{tool}", "--backend", backend, data=given)
     assert_fails(result, 4, file, "damaged", "reinstall")
     assert result.out == b""
 
 
 def test_a_model_file_that_is_gone(copied_model, png):
-    (copied_model / "analysis.tflite").unlink()
-    assert_fails(invoke("encode", png), 4, "analysis.tflite", "No such file")
+    (copied_model / "weights.npz").unlink()
+    assert_fails(invoke("encode", png), 4, "weights.npz", "No such file")
 
 
 def test_a_damaged_prior(copied_model, model, stages):

@@ -1,4 +1,4 @@
-"""The two backends agree, and a device that is not there is said to be missing."""
+"""All backends agree, and a device that is not there is said to be missing."""
 
 import importlib.util
 import io
@@ -48,33 +48,37 @@ def test_both_backends_give_the_same_pixels_of_photographs(
 
 
 @needs_keras
-def test_both_backends_take_any_size(codec, keras_codec, model):
+def test_all_backends_take_any_size(model):
     rng = np.random.default_rng(0)
-    for height, width in ((8, 8), (16, 264), (120, 40)):
-        source = rng.random((height, width, 3), np.float32)
-        both = [backends.load(model, name, "cpu") for name in ("litert", "keras")]
-        latents = [b.analysis(source) for b in both]
-        assert latents[0].shape == (height // 8, width // 8, model.channels)
-        np.testing.assert_allclose(*latents, atol=2e-4)
-        pictures = [b.synthesis(latents[0]) for b in both]
-        assert pictures[0].shape == source.shape
-        np.testing.assert_allclose(*pictures, atol=2e-4)
+    every = [backends.load(model, name, "cpu") for name in ("native", "litert", "keras")]
+    for height, width in ((8, 8), (16, 264), (120, 40), (13, 101)):
+        source = rng.integers(0, 256, (height, width, 3), np.uint8)
+        native, *others = [b.analyse(source) for b in every]
+        assert native.shape == (-(-height // 8), -(-width // 8), model.channels)
+        for latents in others:
+            np.testing.assert_allclose(latents, native, atol=2e-4)
+        for grey, depth in ((False, 8), (True, 8), (False, 16)):
+            native, *others = [b.synthesise(latents, grey, depth).astype(int) for b in every]
+            for pixels in others:
+                assert np.abs(pixels - native).max() <= (1 if depth == 8 else 9)
 
 
 @needs_keras
 def test_the_programs_take_the_backend(stages):
     """Over the same packed file, the pictures are the same to one step."""
-    both = []
-    for name in ("litert", "keras"):
+    every = []
+    for name in ("native", "litert", "keras"):
         result = run("nic-decode", "--backend", name, "--device", "cpu", "--format", "ppm",
                      data=stages["packed"])  # fmt: skip
         assert (result.code, result.err) == (0, "")
-        both.append(np.frombuffer(result.out, np.uint8).astype(int))
-    assert np.abs(both[0] - both[1]).max() <= 1
+        every.append(np.frombuffer(result.out, np.uint8).astype(int))
+    for other in every[1:]:
+        assert np.abs(every[0] - other).max() <= 1
 
 
-def test_litert_on_a_gpu_is_refused_with_a_remedy(png, stages):
-    options = ("--backend", "litert", "--device", "gpu")
+@pytest.mark.parametrize("backend", ["native", "litert"])
+def test_a_gpu_without_keras_is_refused_with_a_remedy(png, stages, backend):
+    options = ("--backend", backend, "--device", "gpu")
     assert_fails(invoke("encode", *options, png), 2, "runs on the CPU", "--backend keras")
     result = invoke("decode", *options, data=stages["packed"])
     assert_fails(result, 2, "runs on the CPU", "--backend keras")

@@ -24,12 +24,12 @@ def each_isa(request, monkeypatch):
 
 @pytest.fixture(scope="module")
 def networks():
-    return [
-        Network(transform, analysis)
-        for transform, analysis in zip(
-            layers.transforms_of(zoo.by_name("light-5")), (True, False), strict=True
-        )
-    ]
+    return both_of(zoo.by_name("light-5"))
+
+
+def both_of(model):
+    names = ("analysis", "synthesis")
+    return [Network(layers.transform_of(model, name), name == names[0]) for name in names]
 
 
 def random_layer(rng, size, inputs, outputs, **options):
@@ -205,7 +205,7 @@ def test_it_is_as_keras_computes(name):
     from nic.models.load import load_networks
 
     model = zoo.by_name(name)
-    both = [Network(t, a) for t, a in zip(layers.transforms_of(model), (True, False), strict=True)]
+    both = both_of(model)
     rng = np.random.default_rng(7)
     y, x = np.mgrid[:72, :96]
     smooth = np.stack([2 * x, 3 * y, 128 + 60 * np.sin(x * y / 300)], axis=2)
@@ -236,7 +236,7 @@ def test_the_reference_network_is_as_keras_computes(monkeypatch):
     }
     monkeypatch.setattr(layers.np, "load", lambda _: Arrays(weights))
     model = SimpleNamespace(is_reference=True, file=lambda name: name, definition={})
-    both = [Network(t, a) for t, a in zip(layers.transforms_of(model), (True, False), strict=True)]
+    both = both_of(model)
     pixels = np.random.default_rng(2).integers(0, 256, (40, 56, 3), np.uint8)
     wanted = keras.ops.convert_to_numpy(analysis(pixels[None].astype(np.float32) / 255))[0]
     latents = whole(both[0], pixels)
@@ -286,7 +286,7 @@ def test_a_network_without_its_weights(monkeypatch):
     model = zoo.by_name("light-5")
     monkeypatch.setattr(layers.np, "load", lambda _: Arrays({}))
     with pytest.raises(ModelError, match="patches/kernel is missing"):
-        layers.transforms_of(model)
+        layers.transform_of(model, "analysis")
 
 
 def test_an_instruction_set_that_is_none(monkeypatch):

@@ -12,7 +12,7 @@ from nic.codec import Codec
 from nic.errors import CorruptError
 from nic.format.records import Stage, read_records
 from nic.picture import rows
-from nic.transform import strips
+from nic.transform import tiles
 
 TIES = 1e-4  # of latents' symbols, and of decoded samples, that float additions may move
 
@@ -31,7 +31,7 @@ def in_strips():
 @pytest.mark.parametrize("length", [1, 7, 8, 100, 239, 240, 241, 1000])
 @pytest.mark.parametrize("step", [1, 10, 240])
 def test_spans_cover_everything_once(length, step):
-    spans = strips.spans(length, step, reach=3)
+    spans = tiles.spans(length, step, reach=3)
     assert [s.first for s in spans] == [0, *(s.last for s in spans[:-1])]
     assert spans[-1].last == length
     for s in spans:
@@ -39,9 +39,10 @@ def test_spans_cover_everything_once(length, step):
         assert (s.start, s.stop) == (max(0, s.first - 3), min(length, s.last + 3))
 
 
-def test_tiles_do_not_change_the_result(codec, picture, monkeypatch):
+def test_tiles_do_not_change_the_result(picture, monkeypatch):
+    codec = Codec(backend="litert")
     whole = codec.encode(picture)
-    monkeypatch.setattr(strips, "TILE", 64)
+    monkeypatch.setattr(tiles, "TILE", 64)
     tiled = codec.encode(picture)
     a, b = (np.frombuffer(r.data, "<f4") for r in (whole, tiled))
     np.testing.assert_allclose(a, b, atol=1e-4)
@@ -54,20 +55,20 @@ def test_tiles_do_not_change_the_result(codec, picture, monkeypatch):
 
 def test_half_the_context_would_be_seen(picture, monkeypatch):
     """By light; light-visual looks less far than its layers reach."""
-    codec = Codec(tune="psnr")
+    codec = Codec(tune="psnr", backend="litert")
     model = codec.loader.model(codec.encode(picture).header)
     transform = codec.loader.transform(model)
     exact, short = transform.reach[0], transform.reach[0] // 2
-    whole = strips.analyse(picture, transform)
-    monkeypatch.setattr(strips, "TILE", 64)
+    whole = transform.analyse(picture)
+    monkeypatch.setattr(tiles, "TILE", 64)
 
     class Short:
         reach = (short, short)
-        analysis = transform.analysis
+        analysis = transform.network.analysis
 
-    assert np.abs(strips.analyse(picture, Short()) - whole).max() > 1e-4
+    assert np.abs(tiles.Tiled(Short()).analyse(picture) - whole).max() > 1e-4
     Short.reach = (exact, exact)
-    assert np.abs(strips.analyse(picture, Short()) - whole).max() < 1e-4
+    assert np.abs(tiles.Tiled(Short()).analyse(picture) - whole).max() < 1e-4
 
 
 def quantized(codec, record):

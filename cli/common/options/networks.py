@@ -41,16 +41,16 @@ def network(function: F) -> F:
         default="auto",
         show_default=True,
         metavar="auto|cpu|gpu[:N]",
-        help="Device on which Keras runs. LiteRT always runs on the CPU.",
+        help="Device on which Keras runs. The other backends always run on the CPU.",
         callback=_device,
     )(function)
     return click.option(
         "--backend",
-        type=click.Choice(["auto", "litert", "keras"]),
+        type=click.Choice(["auto", "native", "litert", "keras"]),
         default="auto",
         show_default=True,
-        help="Library that runs the networks. With auto, it is Keras if --device is a GPU, else "
-        "LiteRT.",
+        help="What runs the networks: native code, LiteRT or Keras. With auto, it is Keras if "
+        "--device is a GPU, else native code.",
     )(function)
 
 

@@ -13,21 +13,26 @@ import sys
 from pathlib import Path
 
 from nic.errors import ModelError
-from nic.models import zoo
+from nic.models import layers, zoo
 from nic.models.keras_backend import KerasBackend
 from nic.transform import backends as backends
+from nic.transform.tiles import Tiled
 
 CHANNELS = 32
 NAME = f"dcn, {CHANNELS} channels"
 FILES = ("analysis.tflite", "synthesis.tflite")
-NEEDED = {"litert": ("keras", "tensorflow"), "keras": ("keras",)}
+NEEDED: dict[str, tuple[str, ...]] = {
+    "native": (),
+    "litert": ("keras", "tensorflow"),
+    "keras": ("keras",),
+}
 
 
 def load(backend: str, device: str, model: zoo.Model, folder: Path) -> backends.Backend:
     """The reference network on a backend.
 
     Args:
-        backend: ``litert`` or ``keras``.
+        backend: ``native``, ``litert`` or ``keras``.
         device: where Keras runs.
         model: any installed model; Keras is started with it, as for nic's networks.
         folder: an empty folder for the export.
@@ -38,7 +43,16 @@ def load(backend: str, device: str, model: zoo.Model, folder: Path) -> backends.
             raise ModelError(
                 f"{NAME}, on {backend}: building it needs {package}: pip install 'nic-codec[keras]'"
             )
-    return _Keras(model, device) if backend == "keras" else _litert(folder)
+    if backend == "native":
+        return _Native(model)
+    return Tiled(_Keras(model, device) if backend == "keras" else _litert(folder))
+
+
+class _Native(backends.NativeBackend):
+    """The native backend with the reference network in place of the model's."""
+
+    def _layers(self, name: str) -> layers.Transform:
+        return layers.dcn_of_random_weights(name, CHANNELS)
 
 
 class _Keras(KerasBackend):

@@ -4,8 +4,6 @@ import io
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
 from nic.bench.codecs import Coder
 from nic.entropy import coding
 from nic.format import pack
@@ -15,7 +13,7 @@ from nic.picture import readers, writers
 from nic.quantize import rounding
 from nic.transform import encoding
 from nic.transform.backends import Backend
-from nic.types import STRIDE, Pixels
+from nic.types import Pixels
 
 Calls = dict[str, Callable[[], object]]
 NETWORK = ("network encode", "network decode")
@@ -26,11 +24,8 @@ BACKWARD = ("unpack", "entropy decoding", "dequantize", "synthesis", "write")
 
 def network_calls(pixels: Pixels, network: Backend) -> Calls:
     """Only the two transforms, for a picture (H, W, 3)."""
-    height, width = pixels.shape[:2]
-    margins = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
-    values = np.pad(pixels, margins, mode="symmetric").astype(np.float32) / np.float32(255)
-    latents = network.analysis(values)
-    calls = (partial(network.analysis, values), partial(network.synthesis, latents))
+    latents = network.analyse(pixels)
+    calls = (partial(network.analyse, pixels), partial(network.synthesise, latents, False, 8))
     return dict(zip(NETWORK, calls, strict=True))
 
 

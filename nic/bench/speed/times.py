@@ -40,7 +40,12 @@ class Place:
 
 
 # The smallest first: a loaded framework keeps its memory for the rest of the run.
-PLACES = (Place("litert", "cpu"), Place("keras", "cpu"), Place("keras", "gpu"))
+PLACES = (
+    Place("native", "cpu"),
+    Place("litert", "cpu"),
+    Place("keras", "cpu"),
+    Place("keras", "gpu"),
+)
 
 
 @dataclass(frozen=True)
