@@ -14,6 +14,17 @@
 #define GIVE_WAY() ((void)0)
 #endif
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#define FORBID(from, bytes) ASAN_POISON_MEMORY_REGION(from, bytes)
+#define ALLOW(from, bytes) ASAN_UNPOISON_MEMORY_REGION(from, bytes)
+#define GUARD LINE /* floats after each array of the arena that nobody may touch */
+#else
+#define FORBID(from, bytes) ((void)0)
+#define ALLOW(from, bytes) ((void)0)
+#define GUARD 0
+#endif
+
 #define BLOCK 8  /* rows of pixels in a block, and phases at full resolution */
 #define LINE 16  /* floats in a line of the cache */
 #define RGB 3
@@ -172,7 +183,10 @@ static transform_result schedule(transform_state *s)
 static float *take(void *arena, size_t *bytes, size_t floats)
 {
     float *at = arena ? (float *)((unsigned char *)arena + *bytes) : 0;
-    *bytes += (floats + LINE - 1) / LINE * LINE * sizeof(float);
+    const size_t lines = (floats + LINE - 1) / LINE * LINE;
+    *bytes += (lines + GUARD) * sizeof(float);
+    if (at)
+        FORBID(at + lines, GUARD * sizeof(float));
     return at;
 }
 
@@ -257,12 +271,14 @@ transform_result transform_start(void *arena, const transform_network *network,
     isa = isa == TRANSFORM_BEST ? best : isa;
     if (isa < best || !kernels_of(isa))
         return TRANSFORM_NO_ISA;
-    transform_state *s = arena;
     size_t bytes;
-    const transform_result result = lay_out(s, network, picture, threads, arena, &bytes);
+    const transform_result result = transform_size(network, picture, threads, &bytes);
     if (result != TRANSFORM_OK)
         return result;
-    memset((unsigned char *)arena + sizeof *s, 0, bytes - sizeof *s);
+    ALLOW(arena, bytes);
+    memset(arena, 0, bytes);
+    transform_state *s = arena;
+    lay_out(s, network, picture, threads, arena, &bytes);
     s->kernels = kernels_of(isa);
     *state = s;
     return TRANSFORM_OK;
@@ -472,9 +488,10 @@ static void work_on(const transform_state *s, const stage *g, int block, int sub
         }
         run_stage(s, g, y, q, x, positions, scratch, out);
         /* What was written beyond the last position has to be 0 for the taps to its left. */
-        if (!is_end && s->columns % VECTOR_MOST != 0 && x + positions == s->columns)
+        const int beyond = up(positions, VECTOR_MOST) * VECTOR_MOST - positions;
+        if (!is_end && beyond)
             for (int k = 0; k < layer->outputs; k++)
-                out[k][positions] = 0;
+                memset(out[k] + positions, 0, beyond * sizeof(float));
     }
     if (!is_end)
         return;

@@ -27,7 +27,7 @@
  *     a = bias
  *     for each row i of the kernel, column j, input channel c:  (the order of the weights in memory)
  *         a = fma(input[i][j][c], weight[i][j][c], a)           (rounded once)
- *     a = a > 0 ? a : slope * a                                 (left out if slope is 1)
+ *     a = a > 0 ? a : slope * a                 (left out if slope is 1; never -0 if slope is 0)
  *     a = a + skip                                              (left out if there is none)
  *
  * with input 0 beyond the border. A sample p of a picture goes in as fma(p, scale, offset), and a

@@ -31,12 +31,22 @@ def test_no_warnings(compiler, define, tmp_path):
     assert run(compiler, *STRICT.split(), define, "-c", *sources, cwd=tmp_path) == ""
 
 
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_warnings_in_the_transforms(compiler, tmp_path):
+    if not shutil.which(compiler):
+        pytest.skip(f"no {compiler} here")
+    sources = sorted(map(str, (ROOT / "models").glob("*.c")))
+    strict = [*STRICT.split(), "-Wno-sign-conversion", "-ffp-contract=off"]
+    assert run(compiler, *strict, "-c", *sources, cwd=tmp_path) == ""
+
+
 def test_damaged_streams():
     """A short loop; under sanitisers where the compiler has them."""
     if not shutil.which("cc"):
         pytest.skip("no C compiler here")
     told = run("scripts/fuzz", "7", "200", "0", CFLAGS="-O0")
     assert "damaged streams in 200 rounds" in told
+    assert "transform_fuzz: 1 networks" in told
     kinds = [line for line in told.splitlines() if line.endswith("accepted")]
     assert len(kinds) == 8
     for line in kinds:
