@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import ModelError
+from nic.models.interpolation import geometric
 from nic.models.tables import Prior
 
 # Reach of the reference's analysis in pixels: 2 of the first layer, 4 of the second, 6 * 4 of the
@@ -112,16 +113,16 @@ class Model:
 
     def gain(self, quality: float) -> NDArray[np.float32]:
         """Factors float32 (C,) of latents before rounding, at a quality in 1..100."""
-        return self._at(self._gains, quality)
+        return geometric(self._gains, quality)
 
     def step(self, quality: float) -> NDArray[np.float32]:
         """Factors float32 (C,) of rounded latents, which give latents back."""
-        return self._at(self._steps, quality)
+        return geometric(self._steps, quality)
 
     def tradeoff(self, quality: float) -> float:
         """Bits per pixel that one unit of MSE of [0, 1] pixels is worth, at a quality."""
         lambdas = np.array(self.definition["lambdas"])[:, None]
-        return 255**2 * float(self._at(lambdas, quality)[0])
+        return 255**2 * float(geometric(lambdas, quality)[0])
 
     @property
     def measure(self) -> str:
@@ -161,14 +162,6 @@ class Model:
     @cached_property
     def _steps(self) -> NDArray[np.float64]:
         return np.array(self.definition["steps"])
-
-    @staticmethod
-    def _at(table: NDArray[np.float64], quality: float) -> NDArray[np.float32]:
-        """Geometric interpolation between rate points; the ends are quality 1 and 100."""
-        at = (quality - 1) / 99 * (len(table) - 1)
-        below = min(int(at), len(table) - 2)
-        share = at - below
-        return np.asarray(table[below] ** (1 - share) * table[below + 1] ** share, np.float32)
 
 
 def from_folder(folder: Path) -> Model:
