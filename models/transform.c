@@ -28,6 +28,7 @@
 #define BLOCK 8  /* rows of pixels in a block, and phases at full resolution */
 #define LINE 16  /* floats in a line of the cache */
 #define RGB 3
+#define MOST_GROUPS 64
 #define PATIENCE 2000 /* looks at a counter before giving way to other threads */
 
 /* The rows of a tensor that are still needed. Row r has its planes [channels][phases] of `stride`
@@ -42,8 +43,15 @@ typedef struct {
     int first, last;     /* layers */
     int delay;           /* ticks behind the input */
     int phases;          /* rows of a block, and phases of a row, before unfolding */
-    int items;           /* of work per tick */
 } stage;
+
+/* Columns of the picture, chunks first.. of every row, whose rows mostly one thread makes, so that
+ * they stay in its cache. `next` counts items of work, tick after tick: the first one that nobody
+ * has taken. */
+typedef struct {
+    _Alignas(64) atomic_llong next;
+    int first, chunks;
+} group;
 
 struct transform_state {
     const transform_network *network;
@@ -51,7 +59,8 @@ struct transform_state {
     const kernels *kernels;
     int columns, chunks, blocks; /* latents in a row, parts of a row, rows of latents */
     int stride;                  /* floats from plane to plane */
-    int stages, items;           /* of work per tick */
+    int stages, lines;           /* rows that all stages and the input make in a tick */
+    int groups;
     tensor tensors[TRANSFORM_LAYERS + 1];
     stage list[TRANSFORM_LAYERS];
     float *zeros;                /* a row beyond the border */
@@ -64,8 +73,8 @@ struct transform_state {
     int pushed, rows;            /* rows before it, and of it */
     int tick, ticks;             /* before it, and of it */
     int first_block, block_count; /* that it writes */
-    _Alignas(64) atomic_llong next; /* item of work that nobody has taken */
-    _Alignas(64) atomic_llong done;
+    group group[MOST_GROUPS];
+    _Alignas(64) atomic_llong done; /* items of the push: a chunk of a line each */
 };
 
 /* ---- Layout ----------------------------------------------------------------------------- */
@@ -162,7 +171,6 @@ static transform_result schedule(transform_state *s)
         for (int k = g->first; k <= g->last; k++)
             if (n->layers[k].skip >= 0)
                 g->delay = most(g->delay, s->tensors[n->layers[k].skip].delay + 1);
-        g->items = g->phases * s->chunks;
         s->tensors[i].delay = g->delay;
         in->rows = most(in->rows, (g->delay - in->delay + 1) * in->phases + before(first));
         for (int k = g->first; k <= g->last; k++)
@@ -173,9 +181,9 @@ static transform_result schedule(transform_state *s)
                 skip->rows = most(skip->rows, (g->delay - skip->delay + 1) * skip->phases);
             }
     }
-    s->items = n->way == TRANSFORM_ANALYSIS ? BLOCK : 1;
+    s->lines = n->way == TRANSFORM_ANALYSIS ? BLOCK : 1;
     for (int i = 0; i < s->stages; i++)
-        s->items += s->list[i].items;
+        s->lines += s->list[i].phases;
     return TRANSFORM_OK;
 }
 
@@ -210,6 +218,12 @@ static transform_result lay_out(transform_state *s, const transform_network *net
         result = schedule(s);
     if (result != TRANSFORM_OK)
         return result;
+    s->groups = threads < s->chunks ? threads : s->chunks;
+    s->groups = s->groups < MOST_GROUPS ? s->groups : MOST_GROUPS;
+    for (int g = 0; g < s->groups; g++) {
+        s->group[g].first = g * s->chunks / s->groups;
+        s->group[g].chunks = (g + 1) * s->chunks / s->groups - s->group[g].first;
+    }
     *bytes = 0;
     take(arena, bytes, (sizeof *s + sizeof(float) - 1) / sizeof(float));
     size_t widest = 0;
@@ -302,14 +316,21 @@ static int mirrored(int i, int n)
     return i < n ? i : 2 * n - 1 - i;
 }
 
-/* A row of pixels becomes a row of tensor 0. */
-static void read_pixels(transform_state *s, int row)
+/* Positions x.. of a row of pixels become those of tensor 0. */
+static void read_pixels(transform_state *s, int row, int first, int count)
 {
     const transform_picture *p = &s->picture;
     const size_t bytes = (size_t)p->width * p->colours * (p->depth / 8);
     const int source = mirrored(row, p->height);
     const unsigned char *line = source >= s->pushed ? s->in + (source - s->pushed) * bytes
                                                     : s->kept + (source % BLOCK) * bytes;
+    /* The last rows stay, for rows below the picture that mirror them, in a later push. */
+    if (row >= s->pushed + s->rows - BLOCK && s->pushed + s->rows < p->height) {
+        const size_t pixel = (size_t)p->colours * (p->depth / 8), from = first * BLOCK * pixel;
+        const size_t to = (size_t)(first + count) * BLOCK * pixel;
+        memcpy(s->kept + (row % BLOCK) * bytes + from, line + from,
+               (to < bytes ? to : bytes) - from);
+    }
     const double scale = s->network->scale, offset = s->network->offset;
     float table[256];
     if (p->depth == 8)
@@ -320,7 +341,7 @@ static void read_pixels(transform_state *s, int row)
         for (int phase = 0; phase < BLOCK; phase++) {
             float *plane = out + (c * BLOCK + phase) * s->stride;
             const int colour = p->colours == 1 ? 0 : c;
-            for (int x = 0; x < s->columns; x++) {
+            for (int x = first; x < first + count; x++) {
                 const int at = x * BLOCK + phase;
                 const size_t i = (size_t)(at < p->width ? at : mirrored(at, p->width))
                     * p->colours + colour;
@@ -335,14 +356,14 @@ static void read_pixels(transform_state *s, int row)
         }
 }
 
-static void read_latents(transform_state *s, int row)
+static void read_latents(transform_state *s, int row, int x, int count)
 {
     const int channels = s->tensors[0].channels;
     const float *in = (const float *)(const void *)s->in + (size_t)(row - s->pushed) * s->columns;
-    float *out = row_of(s, 0, row);
+    float *out = row_of(s, 0, row) + x;
     for (int c = 0; c < channels; c++)
-        memcpy(out + (size_t)c * s->stride, in + (size_t)c * s->rows * s->columns,
-               s->columns * sizeof(float));
+        memcpy(out + (size_t)c * s->stride, in + (size_t)c * s->rows * s->columns + x,
+               count * sizeof(float));
 }
 
 /* Positions x.. of a row of latents, from planes of CHUNK floats each. */
@@ -505,25 +526,26 @@ static void work_on(const transform_state *s, const stage *g, int block, int sub
     }
 }
 
-static void do_item(transform_state *s, int tick, int item, int thread)
+/* One chunk of one line of a tick: of a row of a stage, or of the input. */
+static void do_item(transform_state *s, int tick, int line, int chunk, int thread)
 {
-    float *scratch = s->scratch + thread * s->scratch_floats;
     for (int i = 0; i < s->stages; i++) {
         const stage *g = &s->list[i];
-        if (item < g->items) {
+        if (line < g->phases) {
             const int block = tick - g->delay;
             if (block >= 0 && block < s->blocks)
-                work_on(s, g, block, item / s->chunks, item % s->chunks, scratch);
+                work_on(s, g, block, line, chunk, s->scratch + thread * s->scratch_floats);
             return;
         }
-        item -= g->items;
+        line -= g->phases;
     }
     if (tick >= s->blocks)
         return;
+    const int x = chunk * CHUNK, count = s->columns - x < CHUNK ? s->columns - x : CHUNK;
     if (s->network->way == TRANSFORM_ANALYSIS)
-        read_pixels(s, tick * BLOCK + item);
+        read_pixels(s, tick * BLOCK + line, x, count);
     else
-        read_latents(s, tick);
+        read_latents(s, tick, x, count);
 }
 
 static int delay_of_all(const transform_state *s)
@@ -572,42 +594,63 @@ transform_result transform_push(transform_state *s, const void *in, size_t rows,
         s->ticks += delay_of_all(s);
     s->in = in;
     s->out = out;
-    atomic_store(&s->next, 0);
+    for (int g = 0; g < s->groups; g++)
+        atomic_store(&s->group[g].next, 0);
     atomic_store(&s->done, 0);
     return TRANSFORM_OK;
 }
 
-static void wait_for(const transform_state *s, long long done)
+/* Does an item of a group. */
+static void take_item(transform_state *s, const group *g, long long number, int thread)
 {
-    for (int looks = 0; atomic_load_explicit(&s->done, memory_order_acquire) < done; looks++)
-        if (looks >= PATIENCE)
-            GIVE_WAY();
+    const long long each = (long long)s->lines * g->chunks;
+    const int at = (int)(number % each);
+    do_item(s, s->tick + (int)(number / each), at / g->chunks, g->first + at % g->chunks, thread);
+    atomic_fetch_add_explicit(&s->done, 1, memory_order_release);
 }
 
-/* Keeps the last rows of pixels, which the rows below the picture mirror. */
-static void keep_rows(transform_state *s)
+/* Does an item of this tick that another group still has; returns 0 if there is none. */
+static int help(transform_state *s, long long tick, int thread)
 {
-    const transform_picture *p = &s->picture;
-    const size_t bytes = (size_t)p->width * p->colours * (p->depth / 8);
-    const int first = s->rows > BLOCK ? s->rows - BLOCK : 0;
-    for (int i = first; i < s->rows; i++)
-        memcpy(s->kept + ((s->pushed + i) % BLOCK) * bytes, s->in + i * bytes, bytes);
+    for (int i = 1; i < s->groups; i++) {
+        group *g = &s->group[(thread + i) % s->groups];
+        const long long end = (tick + 1) * s->lines * g->chunks;
+        long long next = atomic_load_explicit(&g->next, memory_order_relaxed);
+        while (next < end)
+            if (atomic_compare_exchange_weak_explicit(&g->next, &next, next + 1,
+                                                      memory_order_relaxed, memory_order_relaxed)) {
+                take_item(s, g, next, thread);
+                return 1;
+            }
+    }
+    return 0;
+}
+
+/* Returns when all items of the ticks before this one are done; does some of them meanwhile. */
+static void reach(transform_state *s, long long tick, int thread)
+{
+    const long long each = (long long)s->lines * s->chunks;
+    for (int looks = 0;;) {
+        const long long done = atomic_load_explicit(&s->done, memory_order_acquire);
+        if (done >= tick * each)
+            return;
+        if (help(s, done / each, thread))
+            looks = 0;
+        else if (++looks >= PATIENCE)
+            GIVE_WAY();
+    }
 }
 
 void transform_work(transform_state *s, int thread)
 {
-    const long long all = (long long)s->ticks * s->items;
+    group *own = &s->group[thread % s->groups];
+    const long long each = (long long)s->lines * own->chunks;
     for (;;) {
-        const long long item = atomic_fetch_add_explicit(&s->next, 1, memory_order_relaxed);
-        if (item >= all)
-            break;
-        const long long begun = item / s->items * s->items;
-        wait_for(s, begun);
-        do_item(s, s->tick + (int)(item / s->items), (int)(item % s->items), thread);
-        if (item == all - 1 && s->network->way == TRANSFORM_ANALYSIS
-            && s->pushed + s->rows < s->picture.height)
-            keep_rows(s);
-        atomic_fetch_add_explicit(&s->done, 1, memory_order_release);
+        const long long item = atomic_fetch_add_explicit(&own->next, 1, memory_order_relaxed);
+        const long long tick = item / each < s->ticks ? item / each : s->ticks;
+        reach(s, tick, thread);
+        if (tick == s->ticks)
+            return;
+        take_item(s, own, item, thread);
     }
-    wait_for(s, all);
 }

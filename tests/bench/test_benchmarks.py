@@ -41,13 +41,12 @@ def test_reading_a_picture(benchmark, source):
 
 
 def test_analysis(benchmark, networks, source, model):
-    values = (source / 255).astype("float32")
-    assert benchmark(networks.analysis, values).shape == (64, 64, model.channels)
+    assert benchmark(networks.analyse, source).shape == (64, 64, model.channels)
 
 
 def test_synthesis(benchmark, networks, records, model):
     latents = np.frombuffer(records[Stage.LATENTS].data, "<f4").reshape(64, 64, model.channels)
-    assert benchmark(networks.synthesis, latents).shape == (512, 512, 3)
+    assert benchmark(networks.synthesise, latents, False, 8).shape == (512, 512, 3)
 
 
 @pytest.mark.parametrize("target", list(Stage)[1:], ids=lambda s: s.name.lower())

@@ -421,7 +421,7 @@ def test_a_trained_one_is_a_model_like_any_other(tmp_path, monkeypatch):
     from nic.format.records import Stage
     from nic.models import zoo
     from nic.models.training.export import export_reference
-    from nic.transform import strips
+    from nic.transform import tiles
 
     network = dcn.SoftRateDistortion(16)
     export_reference(network, tmp_path / "zoo/dcn-4k-1", "dcn-4k", 1)
@@ -431,8 +431,8 @@ def test_a_trained_one_is_a_model_like_any_other(tmp_path, monkeypatch):
     assert (model.channels, model.has_prior, model.predicted) == (16, False, ())
     source = np.random.default_rng(2).integers(0, 256, (219, 227, 3), np.uint8)
     pictures = []
-    for backend, tile in (("litert", 1920), ("keras", 1920), ("litert", 128)):
-        monkeypatch.setattr(strips, "TILE", tile)
+    for backend, tile in (("native", 0), ("litert", 1920), ("keras", 1920), ("litert", 128)):
+        monkeypatch.setattr(tiles, "TILE", tile)
         codec = Codec(model="dcn-4k", backend=backend, device="cpu")
         packed = codec.forward(codec.encode(source), Stage.PACKED)
         pictures.append(codec.decode(packed).pixels.astype(int))

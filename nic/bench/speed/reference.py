@@ -75,7 +75,9 @@ def _litert(folder: Path) -> backends.LiteRTBackend:
         reason = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
         raise ModelError(f"{NAME}: not exported: {reason}")
     digests = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in FILES}
-    return backends.LiteRTBackend(zoo.Model(folder, {"name": NAME, "files": digests}, ""))
+    return backends.LiteRTBackend(
+        zoo.Model(folder, {"name": NAME, "family": "dcn", "files": digests}, "")
+    )
 
 
 def export(folder: Path) -> None:
