@@ -10,6 +10,11 @@
 #define LANES 4
 #define TILE 4
 
+#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF) || defined(__ARM_FEATURE_FMA)                \
+    || defined(__FMA__)
+#define FAST_FMA
+#endif
+
 #if defined(__GNUC__)
 typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
 typedef double wide __attribute__((vector_size(LANES * sizeof(double))));
@@ -40,7 +45,7 @@ static inline vector all(float value)
  * precision, and the sum is rounded to double and then to float. */
 static inline vector fused(vector a, vector b, vector c)
 {
-#if defined(FP_FAST_FMAF) || defined(__FP_FAST_FMAF)
+#if defined(FAST_FMA)
     for (int i = 0; i < LANES; i++)
         LANE(c, i) = fmaf(LANE(a, i), LANE(b, i), LANE(c, i));
     return c;
