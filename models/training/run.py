@@ -128,6 +128,7 @@ def save_averaged(model: Any, config: ModelConfig | DcnConfig, path: Path) -> No
 def _write(path: Path, state: dict[str, Any], variables: Sequence[keras.Variable]) -> None:
     """Write variables to a temporary file, then rename it, so that no partial file appears."""
     arrays = {f"v{i:04d}": keras.ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as out:
         np.savez_compressed(out, state=np.array(json.dumps(state)), **arrays)
