@@ -41,11 +41,6 @@ class Layer:
         """Whether every channel has a kernel of its own."""
         return self.weights.ndim == 3
 
-    @property
-    def multiplications(self) -> int:
-        """How many there are for one position of the output, before it is unfolded."""
-        return self.weights.size
-
 
 class Transform(NamedTuple):
     """A list of layers, and the scale and offset of pixels in [0, 1] at its end with pixels."""

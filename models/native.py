@@ -126,8 +126,27 @@ class Pass:
         out = self._output(ready)
         source, target = ffi.from_buffer(rows), ffi.from_buffer(out)
         _check(lib.transform_push(self._state, source, count, target))
-        _together(lib.transform_work, self._state, self._threads)
+        self._work(rows, out)
         return out
+
+    def _work(self, *buffers: NDArray[Any]) -> None:
+        """Do the work of a push in all threads.
+
+        Each thread holds this pass and its buffers, so that an interrupt here frees none of them
+        while another thread still works.
+        """
+        others = [
+            threading.Thread(target=self._share, args=(number, buffers))
+            for number in range(1, self._threads)
+        ]
+        for thread in others:
+            thread.start()
+        self._share(0, buffers)
+        for thread in others:
+            thread.join()
+
+    def _share(self, number: int, _: tuple[NDArray[Any], ...]) -> None:
+        lib.transform_work(self._state, number)
 
     def _output(self, rows: int) -> NDArray[Any]:
         if self._network.is_analysis:
@@ -135,16 +154,6 @@ class Pass:
             return np.empty((self._network.channels, rows, columns), np.float32)
         shape = (rows, self._width, 3) if self._colours == 3 else (rows, self._width)
         return np.empty(shape, np.uint8 if self._depth == 8 else np.uint16)
-
-
-def _together(work: Any, state: Any, threads: int) -> None:
-    """Call ``work`` in several threads, and return when all have returned."""
-    others = [threading.Thread(target=work, args=(state, n)) for n in range(1, threads)]
-    for thread in others:
-        thread.start()
-    work(state, 0)
-    for thread in others:
-        thread.join()
 
 
 def _check(result: int) -> None:
