@@ -34,8 +34,7 @@ def refuse(path: str | None, force: bool) -> None:
 def temporary(target: Path, force: bool, like: os.stat_result | None = None) -> Iterator[BinaryIO]:
     """A temporary file beside ``target``: renamed to it on success, removed on failure.
 
-    The target gets its mode and modification time from ``like``. Without it, they are those of a
-    new file.
+    The target gets the mode and the modification time of ``like``, or those of a new file.
     It is locked until the end, even after it is closed. So ``remove_stale`` can tell it from the
     files of killed processes: their locks are gone, on whichever machine they ran.
     """
@@ -93,7 +92,7 @@ def _names(name: str) -> set[str]:
 
 
 def _describe(name: str, like: os.stat_result | None) -> None:
-    """Copy permissions and modification time from ``like``; None sets those of a new file."""
+    """Copy permissions and modification time from ``like``, or set those of a new file."""
     if like is None:
         os.chmod(name, 0o666 & ~_umask())
     else:

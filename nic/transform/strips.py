@@ -9,25 +9,15 @@ transform of the whole picture gives there.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from nic.errors import CorruptError
 from nic.format.header import Header
 from nic.format.strips import check_order, end, is_last
+from nic.transform.backends import Backend
 from nic.types import STRIDE, Floats, Pixels
-
-
-class Transform(Protocol):
-    """The part of a backend that this module needs."""
-
-    @property
-    def reach(self) -> tuple[int, int]:
-        """How far each transform sees, in latents: (analysis, synthesis)."""
-
-    def synthesise(self, latents: Floats, grey: bool, depth: int) -> Pixels:
-        """See ``nic.transform.backends.Backend``."""
 
 
 class Strip(NamedTuple):
@@ -66,7 +56,7 @@ def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> It
 
 def assemble(
     records: Iterator[tuple[Header, Floats]],
-    transform: Callable[[Header], Transform],
+    transform: Callable[[Header], Backend],
     depth: int | None = None,
 ) -> Iterator[tuple[Header, Pixels]]:
     """Synthesis of strips, of one picture after the other: (header, latents) -> (header, pixels).
@@ -103,7 +93,7 @@ def _rows_below(waiting: Sequence[tuple[Header, Floats]]) -> int:
 
 
 def _synthesised(
-    header: Header, above: Floats, latents: Floats, below: Floats, network: Transform, depth: int
+    header: Header, above: Floats, latents: Floats, below: Floats, network: Backend, depth: int
 ) -> Pixels:
     """Pixels of a strip, given its latents and those above and below it."""
     grey = header.colour.name == "GREY"

@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from steps import Steps
+
 from nic.cli.common import files, interrupts, temporary
 from nic.cli.common.command import command
 from nic.cli.common.files import writing
@@ -24,22 +26,9 @@ TRACED = {module.__file__ for module in (contextlib, files, interrupts, tempfile
 TRACED.add(uninterrupted.__wrapped__.__code__.co_filename)
 
 
-class Steps:
-    """Counts the steps in the traced modules and sends a signal at one of them."""
-
-    def __init__(self, number, at):
-        self.number, self.at, self.count = number, at, 0
-
-    def trace(self, frame, event, _):
-        if frame.f_code.co_filename not in TRACED:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            self.count += 1
-            if self.count == self.at:
-                sys.settrace(None)
-                signal.raise_signal(self.number)
-        return self.trace
+def steps_to(number, at):
+    """Steps that send a signal; 0 for none."""
+    return Steps(at, TRACED, lambda: signal.raise_signal(number))
 
 
 def program(folder, steps):
@@ -57,7 +46,7 @@ def in_child(folder, number, at):
     """Run the program with a signal at one step; its exit code, or minus the signal's number."""
     pid = os.fork()
     if pid == 0:
-        program(folder, Steps(number, at)).main([], prog_name="nic-write")
+        program(folder, steps_to(number, at)).main([], prog_name="nic-write")
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
@@ -66,7 +55,7 @@ def main():
     end = 128 + number if number == signal.SIGTERM else -number
     for name in ("first", "second"):  # the first time takes some steps more
         (folder / name).mkdir()
-        steps = Steps(number, at=0)
+        steps = steps_to(number, at=0)
         program(folder / name, steps).main([], prog_name="nic-write", standalone_mode=False)
     folder = folder / "stopped"
     folder.mkdir()

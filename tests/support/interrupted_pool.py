@@ -16,6 +16,8 @@ import threading
 import time
 from multiprocessing import context, popen_fork, popen_spawn_posix, process
 
+from steps import Steps
+
 from nic.processes import interrupts, pool
 
 MODULES = (context, interrupts, multiprocessing, pool, popen_fork, popen_spawn_posix, process)
@@ -28,29 +30,11 @@ def square(number):
     return number * number
 
 
-class Steps:
-    """Counts the steps in the traced modules and sends a signal at one of them."""
-
-    def __init__(self, at, receiver):
-        self.at, self.receiver, self.count = at, receiver, 0
-
-    def trace(self, frame, event, _):
-        if frame.f_code.co_filename not in TRACED:
-            return None
-        frame.f_trace_opcodes = True
-        if event == "opcode":
-            self.count += 1
-            if self.count == self.at:
-                sys.settrace(None)
-                signal.pthread_kill(self.receiver.ident, signal.SIGINT)
-        return self.trace
-
-
 def ended(at):
     """How work in a pool ends that gets the signal at this step, and how many steps there were."""
     receiver = threading.Thread(target=threading.Event().wait, daemon=True)
     receiver.start()
-    steps = Steps(at, receiver)
+    steps = Steps(at, TRACED, lambda: signal.pthread_kill(receiver.ident, signal.SIGINT))
     results = pool.as_finished(square, range(TASKS), 2)
     try:
         sys.settrace(steps.trace)
