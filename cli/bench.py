@@ -85,7 +85,7 @@ def _outputs(function: F) -> F:
 @_models(DEFAULT)
 @number("-q", "--quality", type=QUALITY, metavar="1..100",
         help="Quality to code at. Default: the model's default quality.")
-@click.option("--backend", type=click.Choice(["native", "litert", "keras"]),
+@click.option("--backend", type=click.Choice(["native", "keras"]),
               help="Measure only this backend. Default: all that are installed.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]),
               help="Measure only this device. Default: the CPU, and a GPU if there is one.")

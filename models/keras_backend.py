@@ -1,6 +1,6 @@
 """A model's transforms on Keras, on the CPU or a GPU, and the refinement of latents with them.
 
-``nic.transform.backends`` chooses between this and LiteRT, which needs no Keras.
+``nic.transform.backends`` chooses between this and native code, which needs no Keras.
 """
 
 import importlib.util
@@ -56,15 +56,15 @@ class KerasBackend:
 
     @property
     def reach(self) -> tuple[int, int]:
-        """See ``Backend``."""
+        """See ``Network``."""
         return self._model.reach
 
     def analysis(self, picture: Floats) -> Floats:
-        """See ``Backend``."""
+        """See ``Network``."""
         return self._run(self._analysis, picture)
 
     def synthesis(self, latents: Floats) -> Floats:
-        """See ``Backend``."""
+        """See ``Network``."""
         return self._run(self._synthesis, latents)
 
     def refine(self, window: Window, steps: int) -> Floats:

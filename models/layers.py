@@ -52,17 +52,11 @@ class Transform(NamedTuple):
 
 def transform_of(model: Model, name: str) -> Transform:
     """The transform "analysis" or "synthesis" of a model. Raises ModelError."""
-    with np.load(model.file("weights.npz")) as arrays:
-        weights = {
-            key.removeprefix(f"{name}/"): np.ascontiguousarray(arrays[key], np.float32)
-            for key in arrays.files
-            if key.startswith(f"{name}/")
-        }
+    make = MAKERS[model.is_reference, name]
     try:
-        make = MAKERS[model.is_reference, name]
-        return make(_List(weights), model.definition.get("transform", {}))
+        return make(_List(model.weights(name)), model.definition.get("transform", {}))
     except KeyError as error:
-        raise ModelError(f"{model.file('weights.npz')}: {error.args[0]} is missing") from error
+        raise ModelError(f"model {model.name}: {error.args[0]} is missing") from error
 
 
 class _List:

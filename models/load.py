@@ -1,7 +1,6 @@
 """An installed model's transforms as Keras models."""
 
 import keras
-import numpy as np
 
 from nic.models import dcn, networks
 from nic.models.config import TransformConfig
@@ -20,8 +19,8 @@ def _built(model: Model) -> dict[str, keras.Model]:
 def load_networks(model: Model) -> tuple[keras.Model, keras.Model]:
     """The analysis and synthesis transforms of an installed model. Raises ModelError."""
     both = _built(model)
-    with np.load(model.file("weights.npz")) as weights:
-        for name, network in both.items():
-            for variable in network.weights:
-                variable.assign(weights[f"{name}/{variable.path}"])
+    for name, network in both.items():
+        weights = model.weights(name)
+        for variable in network.weights:
+            variable.assign(weights[variable.path])
     return both["analysis"], both["synthesis"]

@@ -4,9 +4,7 @@ A folder ``NAME-VERSION`` has
 
     model.json          the definition: transform, gains, steps, prediction, and the SHA-256 of
                         every other file but card.json
-    analysis.tflite     the analysis transform for LiteRT
-    synthesis.tflite    the synthesis transform for LiteRT
-    weights.npz         the same weights for Keras
+    weights.npy         the weights of both transforms (see nic.models.weights)
     prior.npz           integer tables for the entropy coder (see nic.models.tables)
     card.json           training and measurements; not part of the model's identity
 
@@ -18,6 +16,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import ModelError
+from nic.models import weights
 from nic.models.interpolation import geometric
 from nic.models.tables import Prior
 
@@ -130,21 +130,29 @@ class Model:
         usual = "ms-ssim" if self.name.endswith(MS_SSIM) else "mse"
         return str(self.definition.get("distortion", usual))  # earlier definitions do not say
 
-    def file(self, name: str) -> Path:
-        """Path of one of the model's files. Raises ModelError if it is missing or damaged."""
+    def read(self, name: str) -> bytes:
+        """Content of one of the model's files. Raises ModelError if it is missing or damaged."""
         path = self.folder / name
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            data = path.read_bytes()
         except OSError as error:
             raise ModelError(f"model {self.name}: {error}") from error
-        if found != self.definition["files"].get(name):
+        if hashlib.sha256(data).hexdigest() != self.definition["files"].get(name):
             raise ModelError(f"model {self.name}: {path} is damaged; reinstall it")
-        return path
+        return data
+
+    def weights(self, transform: str) -> dict[str, NDArray[np.float32]]:
+        """The weights of the transform "analysis" or "synthesis", by name. Raises ModelError."""
+        try:
+            return weights.of_transform(self.read(weights.NAME), transform)
+        except ValueError as error:
+            path = self.folder / weights.NAME
+            raise ModelError(f"{path} is not a file of weights: {error}") from error
 
     @cached_property
     def prior(self) -> Prior:
         """The entropy coder's tables. Raises ModelError."""
-        return Prior.load(self.file("prior.npz"))
+        return Prior.load(BytesIO(self.read("prior.npz")))
 
     @cached_property
     def card(self) -> dict[str, Any]:

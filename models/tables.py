@@ -9,7 +9,7 @@ are for encoders and for fitting.
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,9 +44,9 @@ class Prior:
     contexts: Bytes
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, file: Path | BinaryIO) -> Self:
         """Read ``prior.npz``."""
-        with np.load(path) as arrays:
+        with np.load(file) as arrays:
             return cls(**{name: arrays[name] for name in arrays.files})
 
     def save(self, path: Path) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nic.search.target import Target
     from nic.types import Depth
 
-BackendName = Literal["auto", "native", "litert", "keras"]
+BackendName = Literal["auto", "native", "keras"]
 STRIP_PIXELS = pixels_of_strip(1200 << 20)
 
 

@@ -3,11 +3,15 @@
 
     scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-5 \\
         [--keep models/checkpoints/light.npz]
+    scripts/export.py --model NAME --litert FOLDER
 
 The version is the number at the end of the folder's name. The prior tables are fitted to the
 symbols of --pictures training pictures. The number of --classes may differ from training. The
 reference family has no tables. --keep writes the averaged weights, from which further training can
-start. Needs the TensorFlow backend.
+start.
+
+With --litert, the transforms of an installed model are written as LiteRT networks, for phones. It
+needs the TensorFlow backend.
 """
 
 import os
@@ -32,6 +36,7 @@ from nic.models.training.export import (
     export,
     export_reference,
     like_cjxl,
+    write_litert,
 )
 from nic.models.training.fitting import fit
 from nic.models.training.made import made_pictures
@@ -67,19 +72,35 @@ def mean_scores(model: zoo.Model, pictures: list[Any]) -> Any:
 
 
 @click.command(help=__doc__)
-@click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--to", "folder", type=click.Path(path_type=Path), required=True)
+@click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", type=click.Path(exists=True, path_type=Path))
+@click.option("--to", "folder", type=click.Path(path_type=Path))
 @click.option("--keep", type=click.Path(path_type=Path), help="Write the averaged weights here.")
 @click.option("--points", type=int, help="Spread so many rate points by the scores of cjxl.")
 @click.option("--default-quality", type=click.IntRange(1, 100), default=DEFAULT_QUALITY,
               show_default=True, help="The quality when none is asked for.")  # fmt: skip
 @click.option("--pictures", type=int, default=400, show_default=True)
 @click.option("--classes", type=click.IntRange(8, 64), default=64, show_default=True)
+@click.option("--model", default=zoo.DEFAULT, show_default=True, help="The model for --litert.")
+@click.option("--litert", type=click.Path(path_type=Path), help="Write LiteRT networks here.")
 def main(
+    run_path: Path | None, data: Path | None, folder: Path | None, keep: Path | None,
+    points: int | None, default_quality: int, pictures: int, classes: int, model: str,
+    litert: Path | None,
+) -> None:  # fmt: skip
+    if litert is not None:
+        write_litert(zoo.by_name(model), litert)
+    elif run_path is None or data is None or folder is None:
+        raise click.UsageError("a new model needs --run, --data and --to")
+    else:
+        export_run(run_path, data, folder, keep, points, default_quality, pictures, classes)
+
+
+def export_run(
     run_path: Path, data: Path, folder: Path, keep: Path | None, points: int | None,
     default_quality: int, pictures: int, classes: int,
 ) -> None:  # fmt: skip
+    """Write a run's model into ``folder``."""
     checkpoint = run_path / "checkpoint.npz"
     model = averaged(checkpoint)
     if keep is not None:

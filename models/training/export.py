@@ -10,7 +10,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from nic.models import dcn
+from nic.errors import ModelError
+from nic.models import dcn, weights
+from nic.models.load import load_networks
+from nic.models.model import Model
 from nic.models.tables import Prior
 from nic.models.training.rate_distortion import RateDistortion
 from nic.types import CODEBOOK
@@ -22,7 +25,7 @@ CJXL = {
     95: 91.1,
 }  # fmt: skip
 JOIN = 4  # how far from the ends of its own scores a model keeps to those of cjxl
-FILES = ("analysis.tflite", "synthesis.tflite", "weights.npz", "prior.npz")
+FILES = (weights.NAME, "prior.npz")
 
 
 def export(
@@ -32,10 +35,9 @@ def export(
     points: NDArray[np.float64] | None = None,
     default_quality: float = DEFAULT_QUALITY,
 ) -> None:
-    """Write model.json, weights.npz and both LiteRT networks into ``folder``.
+    """Write model.json and weights.npy into ``folder``.
 
-    The tables of the entropy coder come later: see ``add_prior``. Needs the TensorFlow backend,
-    because LiteRT models are converted from it.
+    The tables of the entropy coder come later: see ``add_prior``.
 
     Args:
         trained: the model; it is balanced in place, see ``RateDistortion.balance``.
@@ -49,7 +51,7 @@ def export(
     tables = trained.tables() | {"lambdas": np.array(trained.config.rate.lambdas)[:, None]}
     if points is not None:
         tables = {name: at_points(table, points) for name, table in tables.items()}
-    _write_networks(trained.analysis, trained.synthesis, folder)
+    _write_weights(trained.analysis, trained.synthesis, folder)
     definition: dict[str, Any] = {
         "name": trained.config.name,
         "version": version,
@@ -99,7 +101,7 @@ def export_reference(
     It has only one rate point, as the number of latent channels decides its quality. Gains and
     steps are 1.
     """
-    _write_networks(trained.analysis, trained.synthesis, folder)
+    _write_weights(trained.analysis, trained.synthesis, folder)
     ones = [[1.0] * trained.latents] * 2  # at quality 1 and at 100
     definition: dict[str, Any] = {
         "name": name,
@@ -116,17 +118,29 @@ def export_reference(
     _write(definition, folder)
 
 
-def _write_networks(analysis: keras.Model, synthesis: keras.Model, folder: Path) -> None:
-    """Write weights.npz and both LiteRT networks."""
+def _write_weights(analysis: keras.Model, synthesis: keras.Model, folder: Path) -> None:
+    """Write weights.npy."""
     folder.mkdir(parents=True, exist_ok=True)
-    both = {"analysis": analysis, "synthesis": synthesis}
-    weights = {
+    arrays = {
         f"{name}/{variable.path}": keras.ops.convert_to_numpy(variable)
-        for name, network in both.items()
+        for name, network in (("analysis", analysis), ("synthesis", synthesis))
         for variable in network.weights
     }
-    np.savez(folder / "weights.npz", **weights)
-    for name, network in both.items():
+    weights.save(folder, arrays)
+
+
+def write_litert(model: Model, folder: Path) -> None:
+    """Write analysis.tflite and synthesis.tflite of an installed model into ``folder``.
+
+    Inputs and outputs are float32 (1, h, w, channels) of any size; pixels are in [0, 1]. Needs the
+    TensorFlow backend, because LiteRT models are converted from it.
+
+    Raises: ModelError when there is another backend.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise ModelError("LiteRT models are converted from TensorFlow: set KERAS_BACKEND")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, network in zip(("analysis", "synthesis"), load_networks(model), strict=True):
         network.export(str(folder / f"{name}.tflite"), format="litert", verbose=False)
 
 

@@ -14,7 +14,7 @@ from nic.resources import cores
 
 def describe() -> dict[str, Any]:
     """CPU, cores, load, system and versions, as a dict that ``json`` can write."""
-    packages = ("ai-edge-litert", "numpy", "pillow")
+    packages = ("numpy", "pillow")
     return {
         "nic": __version__,
         "cpu": _cpu(),

@@ -85,7 +85,7 @@ def test_speed_writes_its_reports(tmp_path, picture, monkeypatch):
     monkeypatch.setattr(times, "STARTS", 2)
     monkeypatch.setattr(times, "RUNS", 2)
     outputs = ("--json", tmp_path / "s.json", "--csv", tmp_path / "s.csv")
-    options = ("--size", "48x32", "--backend", "litert", "--repeats", 3, "--no-reference")
+    options = ("--size", "48x32", "--backend", "native", "--repeats", 3, "--no-reference")
     drawing = ("--plot", tmp_path / "s.png")
     result = invoke("bench", "speed", picture, *options, *outputs, *drawing)
     assert (result.code, result.err) == (0, "")
@@ -167,7 +167,7 @@ def test_compare_reads_reports_from_before_a_metric(run):
 
 
 def speed_report(median):
-    place = {"codec": "nic light", "backend": "litert", "device": "cpu"}
+    place = {"codec": "nic light", "backend": "native", "device": "cpu"}
     row = {**place, "width": 8, "height": 8, "stage": "pack", "median": median}
     programs = [{"program": "nic", "median": 0.5}]
     return {"kind": "speed", "machine": machine.describe(), "rows": [row], "programs": programs}
@@ -176,7 +176,7 @@ def speed_report(median):
 def test_compare_of_speed_matches_calls():
     found = compare.compare(speed_report(0.2), speed_report(0.1))
     assert [row["percent"] for row in found["rows"]] == [0.0, -50.0]
-    assert "nic light, litert on cpu, 8x8: pack" in found["rows"][1]["call"]
+    assert "nic light, native on cpu, 8x8: pack" in found["rows"][1]["call"]
     (table,) = compare.tables(found)
     assert table.rows[1][-1] == "-50.0 %"
 
@@ -240,9 +240,9 @@ def test_a_size_that_is_none_is_refused(size):
     assert invoke("bench", "speed", f"--size={size}").code == 2
 
 
-def test_litert_has_no_gpu():
-    result = invoke("bench", "speed", "--backend", "litert", "--device", "gpu")
-    assert_fails(result, 2, "litert", "gpu")
+def test_native_code_has_no_gpu():
+    result = invoke("bench", "speed", "--backend", "native", "--device", "gpu")
+    assert_fails(result, 2, "native", "gpu")
 
 
 def test_no_two_outputs_are_one_file(picture, tmp_path):

@@ -255,7 +255,7 @@ COMMANDS = {"extract": ["-c", "0"], "truncate": ["-c", "3"], "latents": []}
 @pytest.mark.parametrize(("command", "options"), COMMANDS.items())
 def test_no_network_is_loaded(stages, command, options):
     loaded = modules_of(command, *options, data=stages["packed"])
-    assert not loaded & (SLOW | {"ai_edge_litert", "imageio", "PIL", "rich"})
+    assert not loaded & (SLOW | {"imageio", "PIL", "rich"})
 
 
 @pytest.mark.parametrize(("command", "options"), COMMANDS.items())

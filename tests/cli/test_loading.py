@@ -19,15 +19,15 @@ from loading import SLOW, modules_of
 def test_what_runs_no_network_loads_no_framework(stages, command, stage):
     loaded = modules_of(command, data=stages[stage])
     assert "numpy" in loaded or command == "models"
-    assert not loaded & (SLOW | {"ai_edge_litert", "imageio", "PIL", "rich"})
+    assert not loaded & (SLOW | {"imageio", "PIL", "rich"})
 
 
 def test_encoding_and_decoding_on_the_cpu_load_no_framework(png, stages):
     for args, data in ((("encode", str(png)), b""), (("decode",), stages["packed"])):
         loaded = modules_of(*args, data=data)
-        assert not loaded & (SLOW | {"ai_edge_litert", "rich"})
+        assert not loaded & (SLOW | {"rich"})
 
 
 def test_help_loads_nothing_heavy():
-    heavy = SLOW | {"ai_edge_litert", "imageio", "rich", "PIL", "multiprocessing"}
+    heavy = SLOW | {"imageio", "rich", "PIL", "multiprocessing"}
     assert not modules_of("--help", data=b"") & heavy

@@ -211,7 +211,7 @@ def test_golden_files_have_the_modes_of_models_with_tables():
 
 def arrays_of(model_id):
     model = zoo.by_id(model_id)
-    return page.load_prior(model.file("prior.npz")) if model.has_prior else None
+    return page.load_prior(model.folder / "prior.npz") if model.has_prior else None
 
 
 # -- what is refused ----------------------------------------------------------------------------

@@ -167,8 +167,8 @@ import sys, warnings
 before = set(sys.modules)
 import nic
 loaded = {name.partition(".")[0] for name in set(sys.modules) - before}
-assert not loaded & {"PIL", "numpy", "click", "keras", "ai_edge_litert", "imageio"}, loaded
-import numpy, ai_edge_litert.interpreter
+assert not loaded & {"PIL", "numpy", "click", "keras", "imageio"}, loaded
+import numpy, nic.models.native
 from PIL import Image
 filters = warnings.filters[:]  # NumPy has some of its own
 limit, handlers = Image.MAX_IMAGE_PIXELS, __import__("signal").getsignal(2)

@@ -37,7 +37,7 @@ DAMAGES = {
     "one row of gains": edited(gains=[[1.0]]),
     "gains that are not finite": lambda text: text.replace('"gains": [[', '"gains": [[NaN, ', 1),
     "a codebook of three": edited(codebook=[1, 2, 3]),
-    "files as a list": edited(files=["weights.npz"]),
+    "files as a list": edited(files=["weights.npy"]),
     "lambdas of another number": edited(lambdas=[0.1, 0.2]),
     "a huge version": edited(version=float("inf")),
 }

@@ -277,7 +277,6 @@ def test_dropping_channels_costs_fidelity_and_saves_bits(start):
     assert (part[:, 1] > whole[:, 1]).all()
 
 
-@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="LiteRT needs TensorFlow")
 def test_an_exported_model_codes_on_both_backends(start, tmp_path, monkeypatch):
     """What was trained is what is installed: a tiny model, from its run to a picture."""
     from nic.codec import Codec
@@ -289,7 +288,7 @@ def test_an_exported_model_codes_on_both_backends(start, tmp_path, monkeypatch):
     assert (model.channels, model.codebook, model.predicted) == (12, (-15, 16), (0, 1, 2))
     source = np.random.default_rng(2).integers(0, 256, (19, 27, 3), np.uint8)
     pictures = []
-    for backend in ("litert", "keras"):
+    for backend in ("native", "keras"):
         codec = Codec(model="tiny", backend=backend, device="cpu")
         pictures.append(codec.decode(codec.encode(source)).pixels.astype(int))
     assert pictures[0].shape == source.shape

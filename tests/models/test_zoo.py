@@ -67,9 +67,9 @@ def test_a_reference_model_with_weights_is_a_model_like_any(model, tmp_path, mon
 def test_every_file_of_an_installed_model_is_sound():
     for model in zoo.installed():
         for name in model.definition["files"]:
-            assert model.file(name).is_file()
+            assert model.read(name)
         with pytest.raises(ModelError):
-            model.file("card.json")
+            model.read("card.json")
 
 
 def test_further_folders_hold_further_models(model, tmp_path, monkeypatch):

@@ -230,12 +230,10 @@ def test_the_reference_network_is_as_keras_computes(monkeypatch):
         if hasattr(layer, "bias"):
             layer.bias.assign(np.random.default_rng(1).normal(0, 0.1, layer.bias.shape))
     weights = {
-        f"{network.name}/{variable.path}": keras.ops.convert_to_numpy(variable)
+        network.name: {v.path: keras.ops.convert_to_numpy(v) for v in network.weights}
         for network in (analysis, synthesis)
-        for variable in network.weights
     }
-    monkeypatch.setattr(layers.np, "load", lambda _: Arrays(weights))
-    model = SimpleNamespace(is_reference=True, file=lambda name: name, definition={})
+    model = SimpleNamespace(name="dcn", is_reference=True, weights=weights.get, definition={})
     both = both_of(model)
     pixels = np.random.default_rng(2).integers(0, 256, (40, 56, 3), np.uint8)
     wanted = keras.ops.convert_to_numpy(analysis(pixels[None].astype(np.float32) / 255))[0]
@@ -245,20 +243,6 @@ def test_the_reference_network_is_as_keras_computes(monkeypatch):
     picture = keras.ops.convert_to_numpy(synthesis(symbols.transpose(1, 2, 0)[None]))[0]
     decoded = whole(both[1], symbols, pixels).astype(int)
     assert np.abs(decoded - np.rint(picture * 255)).max() <= 1
-
-
-class Arrays(dict):
-    """Arrays by name, as numpy.load gives those of an .npz file."""
-
-    @property
-    def files(self):
-        return list(self)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
 
 # -- what it refuses ----------------------------------------------------------------------------
@@ -282,9 +266,11 @@ def test_layers_that_do_not_fit(change):
         Network(Transform((first, second), 1.0, 0.0), True)
 
 
-def test_a_network_without_its_weights(monkeypatch):
-    model = zoo.by_name("light-5")
-    monkeypatch.setattr(layers.np, "load", lambda _: Arrays({}))
+def test_a_network_without_its_weights():
+    definition = zoo.by_name("light-5").definition
+    model = SimpleNamespace(
+        name="light", is_reference=False, weights=lambda _: {}, definition=definition
+    )
     with pytest.raises(ModelError, match="patches/kernel is missing"):
         layers.transform_of(model, "analysis")
 

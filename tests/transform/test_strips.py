@@ -40,7 +40,8 @@ def test_spans_cover_everything_once(length, step):
 
 
 def test_tiles_do_not_change_the_result(picture, monkeypatch):
-    codec = Codec(backend="litert")
+    pytest.importorskip("keras", reason="Keras is not installed")
+    codec = Codec(backend="keras", device="cpu")
     whole = codec.encode(picture)
     monkeypatch.setattr(tiles, "TILE", 64)
     tiled = codec.encode(picture)
@@ -55,7 +56,8 @@ def test_tiles_do_not_change_the_result(picture, monkeypatch):
 
 def test_half_the_context_would_be_seen(picture, monkeypatch):
     """By light; light-visual looks less far than its layers reach."""
-    codec = Codec(tune="psnr", backend="litert")
+    pytest.importorskip("keras", reason="Keras is not installed")
+    codec = Codec(tune="psnr", backend="keras", device="cpu")
     model = codec.loader.model(codec.encode(picture).header)
     transform = codec.loader.transform(model)
     exact, short = transform.reach[0], transform.reach[0] // 2

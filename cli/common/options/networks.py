@@ -41,16 +41,16 @@ def network(function: F) -> F:
         default="auto",
         show_default=True,
         metavar="auto|cpu|gpu[:N]",
-        help="Device on which Keras runs. The other backends always run on the CPU.",
+        help="Device on which Keras runs. Native code always runs on the CPU.",
         callback=_device,
     )(function)
     return click.option(
         "--backend",
-        type=click.Choice(["auto", "native", "litert", "keras"]),
+        type=click.Choice(["auto", "native", "keras"]),
         default="auto",
         show_default=True,
-        help="What runs the networks: native code, LiteRT or Keras. With auto, it is Keras if "
-        "--device is a GPU, else native code.",
+        help="What runs the networks. With auto, it is Keras if --device is a GPU, else native "
+        "code.",
     )(function)
 
 

@@ -42,7 +42,6 @@ class Place:
 # The smallest first: a loaded framework keeps its memory for the rest of the run.
 PLACES = (
     Place("native", "cpu"),
-    Place("litert", "cpu"),
     Place("keras", "cpu"),
     Place("keras", "gpu"),
 )
@@ -205,10 +204,8 @@ class _Bench:
     def _reference(self, missing: list[str]) -> backends.Backend | None:
         self._progress(f"{reference.NAME}: building it")
         model = next(iter(self._models.values()))
-        folder = self._folder / _name(self._place)
-        folder.mkdir()
         try:
-            return reference.load(self._place.backend, self._place.device, model, folder)
+            return reference.load(self._place.backend, self._place.device, model)
         except NicError as reason:
             missing.append(str(reason))
             return None
