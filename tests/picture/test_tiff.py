@@ -200,6 +200,57 @@ def test_a_thumbnail_is_not_the_picture(caplog):
     assert not caplog.records
 
 
+CFA = {"photometric": "cfa"}
+
+
+def nested(below, reduced=True, **settings):
+    """A TIFF file whose first page is small and has another page inside of it."""
+    out, flag = io.BytesIO(), {"subfiletype": 1} if reduced else {}
+    small = np.ascontiguousarray(shallow(DEEP)[::4, ::4])
+    with tifffile.TiffWriter(out) as writer:
+        about = {"metadata": None, "description": "a ramp", "iccprofile": b"profile",
+                 "extratags": [(274, 3, 1, 8, True)]}  # fmt: skip
+        writer.write(small, photometric="rgb", subifds=1, **flag, **about)
+        writer.write(below, metadata=None, **settings)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        nested(DEEP[..., 0], **CFA),
+        nested(DEEP[..., 0], reduced=False, **CFA),
+        nested(DEEP, photometric=34892),
+    ],
+    ids=["DNG", "its preview is whole", "linear"],
+)
+def test_of_a_raw_photograph_the_preview_is_not_taken_for_the_picture(data):
+    with pytest.raises(UsageError, match="a camera's raw data"):
+        read(data)
+
+
+def test_a_raw_photograph_of_canon_is_named():
+    """Its first pages are previews, and nothing there says so."""
+    plain = tiff(shallow(DEEP), photometric="rgb")
+    with pytest.raises(UsageError, match=r"raw photograph \(CR2\), which is not read; develop"):
+        read(b"II*\0\x10\0\0\0CR\2\0" + bytes(4) + plain[8:])
+
+
+def test_a_picture_inside_of_a_thumbnail_is_the_picture(caplog):
+    """And the first page says what it is, and how it is turned."""
+    found = read(nested(DEEP, photometric="rgb"))
+    assert np.array_equal(found.pixels, np.rot90(DEEP))
+    tags = Image.Exif()
+    tags.load(found.metadata.exif)
+    assert (tags[270], found.metadata.icc) == ("a ramp", b"profile")
+    assert not caplog.records
+
+
+def test_a_smaller_copy_inside_of_a_picture_is_not_the_picture():
+    small = nested(shallow(DEEP)[::8, ::8], False, photometric="rgb", subfiletype=1)
+    assert np.array_equal(read(small).pixels, np.rot90(shallow(DEEP)[::4, ::4]))
+
+
 def test_of_several_pictures_the_first_is_taken_with_a_note(caplog):
     out = io.BytesIO()
     with tifffile.TiffWriter(out) as writer:

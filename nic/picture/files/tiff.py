@@ -5,6 +5,7 @@ tifffile gives the samples as they are stored, and this module gives them their 
 
 import io
 import logging
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from nic.limits import Limit, Work
 from nic.models.quiet import loggers_quiet, native_stderr_closed
 from nic.picture.colour.cmyk import to_rgb
 from nic.picture.files.decoded import Decoded, full_range, unmultiplied
+from nic.picture.files.kinds import DEVELOP
 from nic.picture.metadata import Metadata
 from nic.picture.metadata.reading import of_parts
 from nic.picture.metadata.tags import of_directory
@@ -28,10 +30,12 @@ WHITE_IS_ZERO, GREY, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
 COLOURS = {WHITE_IS_ZERO: 1, GREY: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3}
 REFUSED = {4: "a transparency mask", 8: "in CIELAB", 9: "in CIELAB", 10: "in CIELAB",
            32803: "a camera's raw data", 34892: "a camera's raw data"}  # fmt: skip
+RAW = (32803, 34892)
 KINDS = {2: "signed integer", 3: "floating-point", 5: "complex", 6: "complex"}  # SampleFormat
 UNSPECIFIED, PREMULTIPLIED = 0, 1  # values of the tag ExtraSamples
 MAX_SAMPLES = 64  # per pixel; a file with more is no picture
 MANY = 16  # pages among which the first is looked for that is no thumbnail
+CR2 = b"\x10\0\0\0CR\2"  # after the first four bytes of a Canon's raw photograph
 REDUCED = 1  # flag in the tag NewSubfileType: a thumbnail
 ORIENTATION, COLOUR_MAP, INK_SET, XMP, ICC = 274, 320, 332, 700, 34675  # tags
 CMYK = 1  # value of INK_SET
@@ -46,6 +50,8 @@ def read(data: bytes, limit: Limit) -> Decoded | None:
     """
     import tifffile
 
+    if data.startswith(CR2, 4):  # what tifffile would find is a preview
+        raise UsageError(f"this is a raw photograph (CR2), which is not read; {DEVELOP}")
     with loggers_quiet(), tifffile.TiffFile(io.BytesIO(data)) as file:
         page = _first(file)
         colours = _check(page)
@@ -56,21 +62,34 @@ def read(data: bytes, limit: Limit) -> Decoded | None:
         _check_places(page, len(data))
         planes = _stored(page)
         samples = np.moveaxis(planes[:, 0], 0, -2).reshape(*planes.shape[2:4], -1)
-        tags = page.tags
-        exif = of_directory(data, page.offset, file.is_bigtiff)
-        found = of_parts(_bytes(tags, ICC), exif, _bytes(tags, XMP))[0]
-        return _with_meaning(page, samples, colours, found)
+        head = page if len(page.treeindex) == 1 else file.pages.first  # it describes those inside
+        exif = of_directory(data, head.offset, file.is_bigtiff)
+        icc, xmp = (_bytes(page.tags, code) or _bytes(head.tags, code) for code in (ICC, XMP))
+        turn = int(page.tags.valueof(ORIENTATION, head.tags.valueof(ORIENTATION, 1)))
+        return _with_meaning(page, samples, colours, of_parts(icc, exif, xmp)[0], turn)
 
 
 def _first(file: Any) -> Any:
-    """The first page that is no thumbnail, or else the first. Raises CorruptError for none."""
+    """The first page that is no thumbnail, or else the first.
+
+    A raw photograph has its pixels in a page inside of the first one, which is a thumbnail.
+
+    Raises: CorruptError for a file without a page.
+    """
     pages = list(islice(file.pages, MANY))
     if not pages or not (pages[0].imagewidth and pages[0].imagelength):
         raise CorruptError("the picture is damaged: its TIFF file has no pixels")
-    whole = [page for page in pages if not page.subfiletype & REDUCED] or pages
+    inside = _whole(below for page in pages for below in islice(page.pages or (), MANY))
+    raw = [page for page in inside if page.photometric in RAW]
+    whole = raw[:1] or _whole(pages) or inside or pages
     if len(whole) > 1:
         log.warning("note: only the first of several frames is coded")
     return whole[0]
+
+
+def _whole(pages: Iterable[Any]) -> list[Any]:
+    """The pages that are no thumbnails."""
+    return [page for page in pages if not page.subfiletype & REDUCED]
 
 
 def _check(page: Any) -> int:
@@ -127,11 +146,12 @@ def _stored(page: Any) -> NDArray[Any]:
         raise CorruptError(f"the picture is damaged: {error}") from error
 
 
-def _with_meaning(page: Any, samples: NDArray[Any], colours: int, found: Metadata) -> Decoded:
+def _with_meaning(
+    page: Any, samples: NDArray[Any], colours: int, found: Metadata, turn: int
+) -> Decoded:
     """The picture of the stored samples (H, W, samples per pixel)."""
     bits, photometry = page.bitspersample, page.photometric
     alpha = full_range(samples[..., colours], bits) if _has_alpha(page, colours) else None
-    turn = int(page.tags.valueof(ORIENTATION, 1))
     if photometry == PALETTE:
         return Decoded(_looked_up(page, samples[..., 0]), alpha, found, turn)
     pixels = full_range(samples[..., 0] if colours == 1 else samples[..., :colours], bits)
