@@ -251,6 +251,37 @@ def test_text_and_containers_are_named_too(data, word):
         read(data)
 
 
+def jpeg_of(marker, bits, *before):
+    """The start of a JPEG: other segments, and a frame of this kind."""
+    frame = struct.pack(">BHHB", bits, 8, 8, 1) + b"\1\x11\0"
+    parts = [*before, (marker, frame), (0xDA, b"\1\1\0\0\0\0")]
+    segments = [struct.pack(">BBH", 0xFF, m, 2 + len(c)) + c for m, c in parts]
+    return b"\xff\xd8" + b"".join(segments) + bytes(600)
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (jpeg_of(0xF7, 8), "JPEG-LS"),
+        (jpeg_of(0xF7, 12, (0xE8, b"SPIFF\0")), "JPEG-LS"),
+        (jpeg_of(0xC1, 12, (0xFE, b"text")), "a JPEG of 12 bits per sample"),
+        (jpeg_of(0xC3, 16), "a lossless JPEG of 16 bits per sample"),
+        (b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 8, 8, 16, 3), "a Photoshop file of 16 bits"),
+        (b"8BPS" + struct.pack(">H6xHIIHH", 1, 1, 8, 8, 32, 1), "a Photoshop file of 32 bits"),
+        (b"8BPS" + struct.pack(">H6xHIIHH", 2, 3, 8, 8, 8, 3), "a large Photoshop file"),
+    ],
+)
+def test_variants_of_formats_are_named(data, word):
+    with pytest.raises(UsageError, match=f"this is {word}.*, which is not read; "):
+        read(data)
+
+
+@pytest.mark.parametrize("bits", [0, 7, 13, 77])
+def test_a_jpeg_of_a_depth_that_does_not_exist_is_damaged(bits):
+    with pytest.raises(CorruptError):
+        read(jpeg_of(0xC0, bits))
+
+
 def test_the_program_says_it_in_one_line(tmp_path):
     (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7\n")
     result = invoke("compress", tmp_path / "a.pdf")

@@ -1,4 +1,4 @@
-"""JPEG files (ITU-T T.81) that lack only their end marker."""
+"""JPEG files (ITU-T T.81): their frame, and files that lack only their end marker."""
 
 import struct
 import zlib
@@ -9,9 +9,20 @@ import numpy as np
 
 START, SCAN, END = 0xD8, 0xDA, 0xD9
 FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # sequential and progressive, with both entropy coders
+LOSSLESS, LS = {0xC3, 0xCB}, 0xF7
 ALONE = {0x01, *range(0xD0, 0xD9)}  # markers without a length: TEM, RST0..7, SOI
 COEFFICIENTS = 64
 MARKER = bytes((0xFF, END))
+
+
+def frame(data: bytes) -> tuple[int, int] | None:
+    """The marker of the frame and the bits of its samples; None without a frame."""
+    at = 2
+    while (found := _segment(data, at)) is not None:
+        marker, content, at = found
+        if marker in FRAMES | LOSSLESS | {LS} and content:
+            return marker, content[0]
+    return None
 
 
 def completed(data: bytes, opened: Callable[[bytes], Any]) -> bytes | None:

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from nic.picture.files import jpeg
+
 
 class Kind(NamedTuple):
     """A kind of file: its name for people, and what to do with it."""
@@ -14,12 +16,15 @@ CONVERT = "convert it to PNG or TIFF first"
 DEVELOP = "develop it to TIFF or PNG first"
 FRAME = "save one frame of it as PNG first"
 UNPACK = "unpack it first"
+AS_TIFF = "save it as TIFF first"
 RENDER = "render it to PNG first"
 
 # The first three bytes of brands of ISO media; HEIF and AVIF have other ones.
 FILMS = (b"iso", b"mp4", b"avc", b"M4V", b"qt ", b"3gp", b"3g2", b"MSN", b"das", b"f4v")
 # Offset, bytes there, kind. The first row that fits is the answer.
 SIGNATURES: tuple[tuple[int, bytes, Kind], ...] = (
+    (0, b"\0\5\x16\7", Kind("macOS's data about another file (AppleDouble)", "leave it out")),
+    (0, b"version https://git-lfs", Kind("a pointer of Git LFS", "run 'git lfs pull' first")),
     (4, b"ftypcrx ", Kind("a raw photograph (CR3)", DEVELOP)),
     (0, b"FUJIFILMCCD-RAW", Kind("a raw photograph (RAF)", DEVELOP)),
     (0, b"FOVb", Kind("a raw photograph (X3F)", DEVELOP)),
@@ -30,7 +35,9 @@ SIGNATURES: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"HEAPCCDR", Kind("a raw photograph (CRW)", DEVELOP)),
     (6, b"HEAPCCDR", Kind("a raw photograph (CRW)", DEVELOP)),
     (0, b"II\xbc", Kind("JPEG XR", CONVERT)),
-    (0, b"\xff\xd8\xff\xf7", Kind("JPEG-LS", CONVERT)),
+    (0, b"8BPS\0\2", Kind("a large Photoshop file (PSB)", AS_TIFF)),
+    (0, b"\xabKTX ", Kind("a texture (KTX)", CONVERT)),
+    (2048, b"PCD_", Kind("a Photo CD picture (PCD)", CONVERT)),
     (0, b"BPG\xfb", Kind("BPG", CONVERT)),
     (0, b"FLIF", Kind("FLIF", CONVERT)),
     (0, b"\x76\x2f\x31\x01", Kind("OpenEXR", CONVERT)),
@@ -54,7 +61,11 @@ SIGNATURES: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"\x1aE\xdf\xa3", Kind("a film (Matroska or WebM)", FRAME)),
     (8, b"AVI ", Kind("a film (AVI)", FRAME)),
     *((4, b"ftyp" + brand, Kind("a film (MP4 or MOV)", FRAME)) for brand in FILMS),
+    (0, b"FLV\1", Kind("a film (FLV)", FRAME)),
+    (0, b"\0\0\1\xba", Kind("a film (MPEG)", FRAME)),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Kind("a film (WMV)", FRAME)),
     (0, b"OggS", Kind("Ogg", FRAME)),
+    (0, b"Rar!\x1a\7", Kind("a RAR archive", UNPACK)),
     (0, b"PK\x03\x04", Kind("a ZIP archive", UNPACK)),
     (0, b"\x1f\x8b", Kind("a gzip file", UNPACK)),
     (0, b"\x28\xb5\x2f\xfd", Kind("a Zstandard file", UNPACK)),
@@ -73,7 +84,28 @@ def kind_of(data: bytes) -> Kind | None:
     for at, signature, kind in SIGNATURES:
         if data.startswith(signature, at):
             return kind
+    variant = _jpeg(data) if data.startswith(b"\xff\xd8") else _photoshop(data)
+    if variant is not None:
+        return variant
     head = data[:HEAD].lower().lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"<"):
         return next((kind for tag, kind in TAGS if tag in head), None)
+    return None
+
+
+def _jpeg(data: bytes) -> Kind | None:
+    """The kind of a JPEG that Pillow cannot read, by its frame."""
+    marker, bits = jpeg.frame(data) or (0, 0)
+    if marker == jpeg.LS:
+        return Kind("JPEG-LS", CONVERT)
+    if marker in jpeg.LOSSLESS and 2 <= bits <= 16:
+        return Kind(f"a lossless JPEG of {bits} bits per sample", CONVERT)
+    return Kind("a JPEG of 12 bits per sample", CONVERT) if bits == 12 else None
+
+
+def _photoshop(data: bytes) -> Kind | None:
+    """The kind of a Photoshop file that Pillow cannot read, by its bits per sample."""
+    bits = int.from_bytes(data[22:24], "big")
+    if data.startswith(b"8BPS\0\1") and bits in (16, 32):
+        return Kind(f"a Photoshop file of {bits} bits per sample", AS_TIFF)
     return None
