@@ -7,6 +7,7 @@ import io
 import logging
 import struct
 
+import imagecodecs  # noqa: TID253
 import numpy as np
 import plain_readers
 import pytest
@@ -129,6 +130,41 @@ def test_samples_of_10_and_12_bits_get_the_range_of_16(most):
         found = read(data).pixels
         assert found.dtype == np.uint16
         assert np.array_equal(found, expected)
+
+
+def sgi(samples):
+    """An SGI file of 16 bits per sample; its rows go from bottom to top."""
+    planes = samples[None] if samples.ndim == 2 else samples.transpose(2, 0, 1)
+    head = struct.pack(
+        ">HBBHHHHII", 474, 0, 2, min(3, 1 + len(planes)), W, H, len(planes), 0, 65535
+    )
+    return head.ljust(512, b"\0") + big(planes[:, ::-1])
+
+
+def bc6h():
+    """A DDS file of floating-point samples, 4x4 pixels."""
+    head = struct.pack("<4s7I44x", b"DDS ", 124, 0x1007, 4, 4, 16, 0, 0)
+    head += struct.pack("<II4s20x", 32, 4, b"DX10") + struct.pack("<I16x", 0x1000)
+    return head + struct.pack("<5I", 95, 3, 0, 1, 0) + bytes(16)
+
+
+def jpeg_2000_in_ycc():
+    """A JPEG 2000 file of 12 bits whose colour is not RGB."""
+    data = bytearray(imagecodecs.jpeg2k_encode(RGB >> 4, bitspersample=12, codecformat="jp2"))
+    at = data.index(b"colr") + 7
+    assert data[at : at + 4] == (16).to_bytes(4, "big")
+    data[at + 3] = 18
+    return bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "bits"), [(sgi(RGB), 16), (sgi(GREY), 16), (bc6h(), 16), (jpeg_2000_in_ycc(), 12)],
+    ids=["SGI", "grey SGI", "DDS", "JPEG 2000"],
+)  # fmt: skip
+def test_a_reader_that_has_no_more_than_8_bits_says_so(caplog, data, bits):
+    with caplog.at_level(logging.WARNING, "nic"):
+        assert read(data).pixels.dtype == np.uint8
+    assert [r.message for r in caplog.records] == [f"note: {bits} bits per sample are read as 8"]
 
 
 def test_a_long_text_of_samples_is_read_in_pieces():

@@ -262,6 +262,16 @@ def test_the_boxes_of_the_main_picture_count_and_no_others():
     }
 
 
+@pytest.mark.parametrize("bits", [8, 10, 12])
+def test_an_avif_without_a_box_of_depth_is_read_with_all_bits(bits):
+    samples = samples_of("colour", bits)
+    data = avif(samples, bits)
+    assert data.count(b"pixi") == 1
+    assert boxes.facts(data.replace(b"pixi", b"free")).bits == bits
+    found = read(data.replace(b"pixi", b"free"))
+    assert np.array_equal(found.pixels, read(data).pixels)
+
+
 @given(st.binary(max_size=120))
 def test_any_boxes_are_read(data):
     boxes.facts(data)

@@ -47,6 +47,8 @@ def _with(found: Facts, kind: bytes, content: bytes) -> Facts:
     bits, parts = found.bits, dict(found.parts)
     if kind == b"pixi":
         bits = max(content[5 : 5 + content[4]], default=0)
+    elif kind == b"av1C" and not bits:  # a file may lack pixi; two flags say 8, 10 or 12 bits
+        bits = (8, 8, 10, 12)[content[2] >> 5 & 3]
     elif kind == b"colr" and content[:4] == b"nclx":
         parts |= of_numbers(*struct.unpack_from(">HH", content, 4))
     elif kind == b"clli":  # in cd/m2; PNG counts in 0.0001 of it

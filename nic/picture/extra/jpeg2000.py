@@ -11,6 +11,7 @@ from nic.picture.extra.boxes import inside
 from nic.picture.files.decoded import full_range
 
 SIZE = b"\xff\x4f\xff\x51"  # the markers SOC and SIZ, with which a codestream starts
+SIGNED = 128
 RGB, GREY = 16, 17  # colour spaces in the box colr (ISO/IEC 15444-1, section I.5.3.3)
 
 
@@ -35,13 +36,23 @@ def deep(data: bytes) -> NDArray[np.uint16] | None:
 
 def _bits(data: bytes) -> int:
     """Bits of every sample; 0 if they differ or are signed."""
+    found = _sizes(data)
+    depth = found[0] + 1 if len(set(found)) == 1 else 0
+    return depth if len(found) <= 4 and depth <= SIGNED else 0
+
+
+def depths(data: bytes) -> list[int]:
+    """Bits of the samples of each component; none if the file does not say."""
+    return [size % SIGNED + 1 for size in _sizes(data)]
+
+
+def _sizes(data: bytes) -> bytes:
+    """Bits of the samples of each component less one, plus ``SIGNED`` if they are signed."""
     at = data.find(SIZE)
     if at < 0 or len(data) < at + 42:
-        return 0
+        return b""
     (count,) = struct.unpack_from(">H", data, at + 40)
-    depths = set(data[at + 42 : at + 42 + 3 * count : 3])
-    depth = depths.pop() + 1 if len(depths) == 1 else 0
-    return depth if count <= 4 and depth <= 128 else 0
+    return data[at + 42 : at + 42 + 3 * count : 3]
 
 
 def _space(data: bytes) -> int:

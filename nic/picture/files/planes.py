@@ -1,5 +1,6 @@
 """Pixels and alpha of an image that Pillow has loaded, with all bits of its file."""
 
+import logging
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ from nic.errors import UsageError
 from nic.picture.pixels import Picture
 from nic.picture.png import SIGNATURE
 from nic.types import Pixels
+
+log = logging.getLogger("nic")
 
 DEEP = b"\x10"  # in a PNG, at offset 24: 16 bits per sample
 
@@ -29,6 +32,8 @@ def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
         values, key = np.asarray(image), image.info.get("transparency")
         alpha = None if key is None else np.where(values == key, 0, 65535).astype(np.uint16)
         return np.clip(values, 0, 65535).astype(np.uint16), alpha
+    if (bits := _stored_bits(image, data)) > 8:
+        log.warning("note: %d bits per sample are read as 8", bits)
     key = image.info.get("transparency")
     if key is not None and image.mode in ("1", "L") and data.startswith(SIGNATURE):
         most = (1 << data[24]) - 1  # Pillow scales the samples to 8 bits, but not the key
@@ -56,3 +61,16 @@ def _deep(image: Any, data: bytes) -> Pixels | None:
 
         return jpeg2000.deep(data)
     return None
+
+
+def _stored_bits(image: Any, data: bytes) -> int:
+    """Bits per sample in a file of which Pillow gives 8; 0 where they are 8 or fewer."""
+    if image.format == "SGI" and data:
+        return 8 * data[3]
+    if image.format == "DDS" and getattr(image, "pixel_format", "").startswith("BC6H"):
+        return 16
+    if image.format == "JPEG2000" and data:
+        from nic.picture.extra import jpeg2000
+
+        return max(jpeg2000.depths(data), default=0)
+    return 0
