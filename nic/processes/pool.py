@@ -16,6 +16,7 @@ its workers, it waits for them for ever at the end of the program.
 import multiprocessing
 import signal
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from multiprocessing import resource_tracker
@@ -115,7 +116,7 @@ class _Worker(Generic[T, R]):
         self.task: tuple[int, T] | None = None
         what = (its, act, around)
         self.process: SpawnProcess = context.Process(target=_serve, args=what, daemon=True)
-        with _blocked_sigint(), _ignored_sigpipe():
+        with _ignored_sigpipe(), _blocked_sigint():
             self.process.start()
         its.close()
 
@@ -173,7 +174,8 @@ def _blocked_sigint() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # its start would unblock the signal, so it starts before
+    with warnings.catch_warnings(action="ignore"):  # Python says so if it had to start it again
+        resource_tracker.ensure_running()  # its start would unblock the signal: it starts before
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

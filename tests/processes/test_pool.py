@@ -43,6 +43,28 @@ def test_results_in_the_order_of_the_tasks(workers):
     assert list(in_order(absolute, TASKS, workers)) == [abs(task) for task in TASKS]
 
 
+WITHOUT_TRACKER = """
+import os, signal
+from multiprocessing import resource_tracker
+from nic.processes.pool import as_finished
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as the programs have it
+resource_tracker.ensure_running()
+pid = resource_tracker._resource_tracker._pid
+os.kill(pid, signal.SIGKILL)
+os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+print(sorted(as_finished(abs, [-1, -2, -3], 2)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="no such call")
+def test_a_killed_helper_of_python_costs_nothing():
+    """Python starts a process of its own beside the workers; a broken pipe to it ended all."""
+    command = [sys.executable, "-c", WITHOUT_TRACKER]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stdout) == (0, "[(0, 1), (1, 2), (2, 3)]\n")
+    assert result.stderr == ""
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_no_task_needs_no_worker(workers):
     assert list(as_finished(absolute, [], workers)) == []
