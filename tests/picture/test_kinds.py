@@ -94,6 +94,14 @@ def jpeg_2000(samples):
     return imagecodecs.jpeg2k_encode(np.ascontiguousarray(samples), level=0, reversible=True)
 
 
+def qoi(samples):
+    """A QOI file, which has no grey."""
+    count = 1 if samples.ndim == 2 else samples.shape[2]
+    grey = samples[..., 0] if count == 2 else samples
+    colour = samples if count > 2 else np.dstack([grey] * 3)
+    return imagecodecs.qoi_encode(np.dstack([colour, samples[..., 1]]) if count == 2 else colour)
+
+
 # Format, its writer, depths, whether it has alpha, and the colour that it can declare.
 EVERY = tuple(COLOURS)
 IN = [
@@ -105,8 +113,16 @@ IN = [
     ("pnm", pnm, (8, 16), False, ("nothing",)),
     ("pam", pam, (8, 16), True, ("nothing",)),
     ("jxl", jpeg_xl, (8, 16), True, ("nothing",)),
-    ("jpeg 2000", jpeg_2000, (8, 16), False, ("nothing",)),
+    ("jpeg 2000", jpeg_2000, (8, 16), True, ("nothing",)),
+    ("tga", pillow("TGA"), (8,), True, ("nothing",)),
+    ("tga in runs", pillow("TGA", compression="tga_rle"), (8,), True, ("nothing",)),
+    ("sgi", pillow("SGI"), (8,), False, ("nothing",)),
+    ("pcx", pillow("PCX"), (8,), False, ("nothing",)),
+    ("dds", pillow("DDS"), (8,), True, ("nothing",)),
+    ("qoi", qoi, (8,), True, ("nothing",)),
+    ("ico", pillow("ICO", sizes=[(W, H)]), (8,), True, ("nothing",)),
 ]
+WITHOUT_GREY = ("webp", "qoi", "ico")
 ROWS_IN = [
     (name, make, depth, grey, alpha, colour)
     for name, make, depths, has_alpha, colours in IN
@@ -126,7 +142,7 @@ def test_what_comes_in_is_kept(caplog, name, make, depth, grey, alpha, colour):
         found = read(make(samples, **COLOURS[colour]))
     assert not caplog.records
     pixels = found.pixels
-    if name == "webp" and grey:  # which has no grey
+    if grey and pixels.ndim == 3 and name in WITHOUT_GREY:
         pixels = pixels[..., 0]
     assert pixels.dtype == samples.dtype
     wanted = samples[..., :-1] if alpha else samples
