@@ -7,7 +7,7 @@ import pytest
 from pictures import saved
 from PIL import ExifTags, Image
 
-from nic.picture.metadata.upright import turned
+from nic.picture.metadata.upright import turned, with_sides
 from nic.picture.readers import read
 from nic.picture.writers import write
 
@@ -53,6 +53,49 @@ def test_sides_in_exif_are_those_of_the_picture(name, orientation):
         written = Image.open(io.BytesIO(write(found, target)))
         assert written.size == (width, height)
         assert written.getexif().get_ifd(EXIF)[PIXEL_X] == width
+
+
+@pytest.mark.parametrize("name", ["HEIF", "AVIF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turn_that_is_in_the_picture_too_changes_the_sides_once(name, orientation):
+    """Telephones write it into the box irot and into EXIF; their decoders do the turn."""
+    if name == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    picture = np.kron(RGB, np.ones((4, 4, 1), np.uint8))  # HEIC has no sides below 64 pixels
+    xmp = XMP.format(orientation).replace("20", "80").replace("30", "120").encode()
+    data = saved(picture, name, exif=exif(orientation, (120, 80)), xmp=xmp)
+    assert (b"irot" in data or b"imir" in data) == (orientation > 1)
+    found = read(data)
+    height, width = found.pixels.shape[:2]
+    assert (height, width) == ((80, 120) if orientation < 5 else (120, 80))
+    assert sides(found.metadata.exif) == [(width, height)] * 2
+    text = found.metadata.xmp.decode()
+    assert f'tiff:ImageWidth="{width}" tiff:ImageLength="{height}"' in text
+    assert f"Dimension>{width}<" in text
+
+
+def test_jpeg_xl_has_the_sides_of_its_turned_picture():
+    """Its decoder turns the picture, and EXIF in it still has the sides from before."""
+    pytest.importorskip("pillow_jxl")
+    data = saved(RGB, "JXL", exif=exif(1, (20, 30)))
+    assert sides(read(data).metadata.exif) == [(30, 20)] * 2
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_sides_that_fit_or_are_others_stay(order):
+    tags = Image.Exif()
+    tags.endian = order
+    for given, size, wanted in (
+        ((30, 20), (30, 20), (30, 20)),
+        ((20, 30), (30, 20), (30, 20)),
+        ((60, 40), (20, 30), (60, 40)),
+        ((30, 30), (30, 30), (30, 30)),
+        ((70000, 20), (20, 70000), (20, 70000)),
+    ):
+        tags.load(exif(1, given))
+        data = tags.tobytes().removeprefix(b"Exif\0\0")
+        assert sides(with_sides(data, b"", *size)[0]) == [wanted] * 2
+    assert with_sides(b"", b"", 30, 20) == (b"", b"")
 
 
 def test_an_orientation_of_xmp_turns_the_sides_too():

@@ -15,7 +15,7 @@ from nic.picture.colour import declared
 from nic.picture.extra import boxes
 from nic.picture.files.decoded import Decoded, full_range, unmultiplied, with_alpha_last
 from nic.picture.metadata import Metadata
-from nic.picture.metadata.reading import of_parts
+from nic.picture.metadata.reading import of_parts, of_sides
 
 log = logging.getLogger("nic")
 
@@ -49,7 +49,8 @@ def read(data: bytes, limit: Limit) -> Decoded:
     pixels = decoded.pixels
     if decoded.alpha is not None and image.premultiplied_alpha:
         pixels = unmultiplied(pixels, decoded.alpha)
-    return Decoded(pixels, decoded.alpha, _metadata(image.info, data))
+    found = of_sides(_metadata(image.info, data), width, height)
+    return Decoded(pixels, decoded.alpha, found)
 
 
 def _metadata(facts: dict[str, Any], data: bytes) -> Metadata:

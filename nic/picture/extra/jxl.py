@@ -19,7 +19,7 @@ from nic.picture.colour import declared
 from nic.picture.extra.boxes import inside
 from nic.picture.files.decoded import Decoded, full_range, with_alpha_last
 from nic.picture.metadata import Metadata
-from nic.picture.metadata.reading import of_parts
+from nic.picture.metadata.reading import of_parts, of_sides
 
 log = logging.getLogger("nic")
 
@@ -63,7 +63,9 @@ def read(data: bytes, limit: Limit) -> Decoded:
             raise CorruptError(f"the picture is damaged: {error}") from error
     if found.is_animated:
         log.warning("note: only the first of several frames is coded")
-    return with_alpha_last(full_range(samples, found.bits), _metadata(icc or b"", boxes))
+    height, width = samples.shape[:2]
+    metadata = of_sides(_metadata(icc or b"", boxes), width, height)
+    return with_alpha_last(full_range(samples, found.bits), metadata)
 
 
 def _metadata(icc: bytes, boxes: Any) -> Metadata:

@@ -6,7 +6,7 @@ from typing import Any
 
 from nic.picture.metadata import EXIF_PREFIX, MAX_SIZE, XMP_KEYWORD, Metadata, resolution
 from nic.picture.metadata.tags import DAMAGE, X_RESOLUTION, of_tags
-from nic.picture.metadata.upright import turned, upright
+from nic.picture.metadata.upright import turned, upright, with_sides
 
 log = logging.getLogger("nic")
 
@@ -64,6 +64,12 @@ def of_parts(icc: bytes, exif: bytes, xmp: bytes, colour: bytes = b"") -> tuple[
             log.warning("note: %s of %d bytes is not kept", kind.upper(), len(content))
     kept = {kind: content for kind, content in found.items() if len(content) <= MAX_SIZE}
     return Metadata(**kept), turn
+
+
+def of_sides(found: Metadata, width: int, height: int) -> Metadata:
+    """The metadata of a picture of these sides that its decoder has turned upright."""
+    exif, xmp = with_sides(found.exif, found.xmp, width, height)
+    return replace(found, exif=exif, xmp=xmp)
 
 
 def of_turned(found: Metadata, turn: int) -> Metadata:

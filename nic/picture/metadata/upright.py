@@ -3,6 +3,7 @@
 import logging
 import re
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 
 log = logging.getLogger("nic")
@@ -65,18 +66,54 @@ def turned(exif: bytes, xmp: bytes, turn: int) -> tuple[bytes, bytes]:
     return bytes(data), xmp
 
 
+def with_sides(exif: bytes, xmp: bytes, width: int, height: int) -> tuple[bytes, bytes]:
+    """EXIF and XMP of a picture that its decoder has turned upright itself.
+
+    Width and height are exchanged where they fit only then. So it does not matter whether the
+    orientation was in EXIF, in the picture, or in both.
+    """
+    data = bytearray(exif)
+    if width != height:
+        with suppress(struct.error, LookupError):
+            order = _order(data)
+            for entries, tags in _sides(data, order):
+                if [_number(data, order, entries.get(tag, -1)) for tag in tags] == [height, width]:
+                    _exchange(data, entries, tags)
+        for pair in XMP_SIDES:
+            found = [side.search(xmp) for side in pair]
+            if [match and int(match[2]) for match in found] == [height, width]:
+                xmp = _exchanged(xmp, *pair)
+    return bytes(data), xmp
+
+
 def _turn(exif: bytearray, exchanged: bool) -> None:
     order = _order(exif)
     (at,) = struct.unpack_from(f"{order}I", exif, 4)
-    entries, after = _directory(exif, order, at)
+    _, after = _directory(exif, order, at)
     if after + 4 <= len(exif):
         struct.pack_into(f"{order}I", exif, after, 0)
-    if not exchanged:
-        return
-    _exchange(exif, entries, SIDES)
+    if exchanged:
+        for directory, tags in _sides(exif, order):
+            _exchange(exif, directory, tags)
+
+
+def _sides(exif: bytearray, order: str) -> Iterator[tuple[dict[int, int], tuple[int, int]]]:
+    """Each directory that may have width and height, as ``_directory`` gives it, and their tags."""
+    (at,) = struct.unpack_from(f"{order}I", exif, 4)
+    entries, _ = _directory(exif, order, at)
+    yield entries, SIDES
     if EXIF_DIRECTORY in entries:
         (at,) = struct.unpack_from(f"{order}I", exif, entries[EXIF_DIRECTORY] + 8)
-        _exchange(exif, _directory(exif, order, at)[0], PIXEL_SIDES)
+        yield _directory(exif, order, at)[0], PIXEL_SIDES
+
+
+def _number(exif: bytearray, order: str, entry: int) -> int | None:
+    """The number of the entry of a tag; None if there is no entry, or no such number in it."""
+    if entry < 0:
+        return None
+    (kind,) = struct.unpack_from(f"{order}H", exif, entry + 2)
+    form = {SHORT: "H", LONG: "I"}.get(kind)
+    return None if form is None else int(struct.unpack_from(order + form, exif, entry + 8)[0])
 
 
 def _directory(exif: bytearray, order: str, at: int) -> tuple[dict[int, int], int]:
