@@ -157,6 +157,14 @@ def of_tifffile():
             with tifffile.TiffWriter(out, byteorder=order, bigtiff=big) as file:
                 file.write(samples, **settings)
             yield f"TIFF {name} {order} {big}", out.getvalue()
+    small = np.ascontiguousarray(pixels()[::2, ::2])
+    for name, samples, settings in (("raw", deep[..., 0], {"photometric": "cfa"}),
+                                    ("inside", deep, rgb)):  # fmt: skip
+        out = io.BytesIO()
+        with tifffile.TiffWriter(out) as file:
+            file.write(small, subifds=1, subfiletype=1, **rgb)
+            file.write(samples, **settings)
+        yield f"TIFF {name}", out.getvalue()
 
 
 def of_extras():
