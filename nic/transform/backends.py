@@ -12,9 +12,10 @@ from nic.errors import UsageError
 from nic.models.zoo import Model
 from nic.resources import cores
 from nic.settings import BackendName
-from nic.transform.tiles import Tiled
+from nic.transform.tiles import Tiled, spans
 from nic.types import STRIDE, Floats, Pixels, depth_of
 
+COLUMNS = 1024  # latents in a row, for which a pass needs some 40 MB, or 100 of the reference
 SMALL = 1 << 14  # pixels; for fewer ones further threads are not worth their start
 
 
@@ -60,7 +61,11 @@ def load(
 
 
 class NativeBackend:
-    """The transforms in C; see transform.h."""
+    """The transforms in C; see transform.h.
+
+    A pass needs some kilobytes for each column of latents. So a very wide picture is done in parts
+    of ``COLUMNS``, with context as far as the transform sees: the bits are those of one pass.
+    """
 
     def __init__(self, model: Model, cores: int | None = None) -> None:
         self._model = model
@@ -74,18 +79,35 @@ class NativeBackend:
 
     def analyse(self, pixels: Pixels) -> Floats:
         """See ``Backend``."""
-        height, width = pixels.shape[:2]
-        colours = pixels.shape[2] if pixels.ndim == 3 else 1
-        whole = self._start("analysis", width, height, colours, depth_of(pixels))
-        latents: Floats = np.moveaxis(whole.push(pixels), 0, -1)
-        return latents
+        columns = spans(-(-pixels.shape[1] // STRIDE), COLUMNS, self.reach[0])
+        parts = [
+            self._analysed(pixels[:, part.start * STRIDE : part.stop * STRIDE])[..., part.crop(1)]
+            for part in columns
+        ]
+        return np.moveaxis(_joined(parts, 2), 0, -1)
 
     def synthesise(self, latents: Floats, grey: bool, depth: int) -> Pixels:
         """See ``Backend``."""
-        height, width = STRIDE * latents.shape[0], STRIDE * latents.shape[1]
-        whole = self._start("synthesis", width, height, 1 if grey else 3, depth)
-        pixels: Pixels = whole.push(np.moveaxis(latents, -1, 0))
+        planes = np.moveaxis(latents, -1, 0)
+        parts = [
+            self._synthesised(planes[..., part.start : part.stop], grey, depth)[
+                :, part.crop(STRIDE)
+            ]
+            for part in spans(latents.shape[1], COLUMNS, self.reach[1])
+        ]
+        pixels: Pixels = _joined(parts, 1)
         return pixels
+
+    def _analysed(self, pixels: Pixels) -> Any:
+        """Latents (C, h, w)."""
+        height, width = pixels.shape[:2]
+        colours = pixels.shape[2] if pixels.ndim == 3 else 1
+        return self._start("analysis", width, height, colours, depth_of(pixels)).push(pixels)
+
+    def _synthesised(self, planes: Floats, grey: bool, depth: int) -> Any:
+        """Pixels of latents (C, h, w)."""
+        height, width = STRIDE * planes.shape[1], STRIDE * planes.shape[2]
+        return self._start("synthesis", width, height, 1 if grey else 3, depth).push(planes)
 
     def _layers(self, name: str) -> Any:
         from nic.models.layers import transform_of
@@ -99,3 +121,8 @@ class NativeBackend:
             self._networks.setdefault(name, Network(self._layers(name), name == "analysis"))
         threads = (self._cores or cores()) if width * height > SMALL else 1
         return self._networks[name].start(width, height, colours, depth, threads)
+
+
+def _joined(parts: list[Any], axis: int) -> Any:
+    """One array; a single part is not copied."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis)

@@ -11,6 +11,7 @@ from records import planes
 
 from nic.codec import Codec
 from nic.format.records import Stage, read_records
+from nic.models import zoo
 from nic.picture import readers
 from nic.transform import backends
 
@@ -59,6 +60,28 @@ def test_both_backends_take_any_size(model):
         for grey, depth in ((False, 8), (True, 8), (False, 16)):
             native, pixels = [b.synthesise(latents, grey, depth).astype(int) for b in every]
             assert np.abs(pixels - native).max() <= (1 if depth == 8 else 9)
+
+
+@pytest.mark.parametrize("tune", ["psnr", "ms-ssim"])
+def test_a_very_wide_picture_has_the_bits_of_one_pass(tune, monkeypatch):
+    """... and no pass is wider than it may be."""
+    network = backends.load(zoo.by_choice(zoo.DEFAULT, tune)[0], "native")
+    rng = np.random.default_rng(5)
+    pixels = rng.integers(0, 256, (29, 8 * 80 - 3, 3), np.uint8)
+    latents = network.analyse(pixels)
+    decoded = network.synthesise(latents, False, 8)
+    widths, start = [], network._start
+
+    def noted(name, width, *rest):
+        widths.append(width)
+        return start(name, width, *rest)
+
+    monkeypatch.setattr(network, "_start", noted)
+    monkeypatch.setattr(backends, "COLUMNS", 20)
+    assert np.array_equal(network.analyse(pixels), latents)
+    assert np.array_equal(network.synthesise(latents, False, 8), decoded)
+    assert len(widths) == 8
+    assert max(widths) <= 8 * (20 + 2 * max(network.reach))
 
 
 @needs_keras
