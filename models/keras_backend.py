@@ -56,15 +56,15 @@ class KerasBackend:
 
     @property
     def reach(self) -> tuple[int, int]:
-        """See ``Network``."""
+        """See ``nic.transform.tiles.Network``."""
         return self._model.reach
 
     def analysis(self, picture: Floats) -> Floats:
-        """See ``Network``."""
+        """See ``nic.transform.tiles.Network``."""
         return self._run(self._analysis, picture)
 
     def synthesis(self, latents: Floats) -> Floats:
-        """See ``Network``."""
+        """See ``nic.transform.tiles.Network``."""
         return self._run(self._synthesis, latents)
 
     def refine(self, window: Window, steps: int) -> Floats:

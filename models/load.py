@@ -2,6 +2,7 @@
 
 import keras
 
+from nic.errors import ModelError
 from nic.models import dcn, networks
 from nic.models.config import TransformConfig
 from nic.models.zoo import Model
@@ -22,5 +23,8 @@ def load_networks(model: Model) -> tuple[keras.Model, keras.Model]:
     for name, network in both.items():
         weights = model.weights(name)
         for variable in network.weights:
-            variable.assign(weights[variable.path])
+            found = weights.get(variable.path)
+            if found is None or found.shape != tuple(variable.shape):
+                raise ModelError(f"model {model.name}: no {variable.path} of {variable.shape}")
+            variable.assign(found)
     return both["analysis"], both["synthesis"]

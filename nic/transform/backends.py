@@ -15,7 +15,7 @@ from nic.settings import BackendName
 from nic.transform.tiles import Tiled, spans
 from nic.types import STRIDE, Floats, Pixels, depth_of
 
-COLUMNS = 1024  # latents in a row, for which a pass needs some 40 MB, or 100 of the reference
+COLUMNS = 1024  # latents in a row; a pass needs 28 MB for them, 89 with the reference network
 SMALL = 1 << 14  # pixels; for fewer ones further threads are not worth their start
 
 
@@ -63,8 +63,9 @@ def load(
 class NativeBackend:
     """The transforms in C; see transform.h.
 
-    A pass needs some kilobytes for each column of latents. So a very wide picture is done in parts
-    of ``COLUMNS``, with context as far as the transform sees: the bits are those of one pass.
+    A pass needs some kilobytes for each column of latents. So a very wide picture is transformed
+    in parts of about ``COLUMNS`` latents. Each part has as much context as the transform sees, so
+    it gives the bits of one pass.
     """
 
     def __init__(self, model: Model, cores: int | None = None) -> None:

@@ -12,6 +12,7 @@ from nic.errors import ModelError
 from nic.models import weights, zoo
 from nic.models.load import load_networks
 from nic.models.training.export import write_litert
+from nic.transform import backends
 
 
 def test_weights_come_back(tmp_path):
@@ -45,6 +46,24 @@ def test_a_file_of_something_else(model, tmp_path, kind):
     (folder / "model.json").write_text(json.dumps({**model.definition, "files": files}))
     with pytest.raises(ModelError, match="not a file of weights"):
         zoo.from_folder(folder).weights("analysis")
+
+
+@pytest.mark.parametrize(
+    ("backend", "change"),
+    [
+        ("native", {"analysis_blocks": 99}),
+        ("keras", {"analysis_blocks": 99}),
+        ("keras", {"width": 32}),  # native code takes the width from the weights
+    ],
+)
+def test_weights_of_another_network(model, tmp_path, backend, change):
+    folder = tmp_path / "model"
+    shutil.copytree(model.folder, folder)
+    transform = {**model.definition["transform"], **change}
+    definition = {**model.definition, "transform": transform}
+    (folder / "model.json").write_text(json.dumps(definition))
+    with pytest.raises(ModelError, match=f"model {model.name}: "):
+        backends.load(zoo.from_folder(folder), backend).analyse(np.zeros((8, 8, 3), np.uint8))
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="LiteRT needs TensorFlow")
