@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).parents[1] / "support" / "interrupted.py"
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="every step has a process of its own")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_at_any_step_of_writing_leaves_nothing_behind(name, tmp_path):
-    every = "1" if "NIC_LONG_TESTS" in os.environ else "5"
+    every = "1" if "NIC_LONG_TESTS" in os.environ else "10"
     command = [sys.executable, SCRIPT, tmp_path, name, every]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.stderr == ""

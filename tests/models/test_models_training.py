@@ -81,13 +81,13 @@ def test_the_loss_falls_on_every_installed_backend(folder, tmp_path, backend, pr
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     command = [sys.executable, SCRIPTS / "train.py", "--config", folder / "tiny.toml",
-               "--data", folder / "pictures", "--out", tmp_path, "--steps", "150",
+               "--data", folder / "pictures", "--out", tmp_path, "--steps", "100",
                "--report", "50", "--precision", precision]  # fmt: skip
     environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": ""}
     result = subprocess.run(command, env=environment, capture_output=True)
     assert result.returncode == 0, result.stderr.decode()
     reports = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-    assert [report["step"] for report in reports] == [50, 100, 150]
+    assert [report["step"] for report in reports] == [50, 100]
     assert reports[-1]["loss"] < reports[0]["loss"]
     assert (tmp_path / "checkpoint.npz").exists()
 
@@ -114,7 +114,9 @@ def test_a_resumed_run_equals_one_without_a_break(folder, tmp_path, optimizer, s
 
 def test_averaged_weights_are_enough_to_start_from(start, tmp_path):
     run = start()
-    train(run, tmp_path, math.inf, 4, report=8, save=1)
+    for _ in range(4):  # without a compiled step, which takes most of the time
+        run.optimizer.apply([keras.ops.ones_like(v) for v in run.model.trainable_variables])
+    run.save(tmp_path / "checkpoint.npz")
     model = averaged(tmp_path / "checkpoint.npz")
     save_averaged(model, run.config, tmp_path / "kept.npz")
     again = averaged(tmp_path / "kept.npz")
