@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nic.decoder import Decoder
 from nic.encoder import Encoder
 from nic.entropy import coding
-from nic.format.channels import latents
+from nic.format.channels import joined, latents
 from nic.format.records import Record, Stage
 from nic.limits import Limit
 from nic.loader import Loader
@@ -46,7 +46,7 @@ class Codec(Encoder, Decoder):
 
     def latents_of(self, picture: Rows) -> NDArray[np.float32]:
         """The latents of a picture, float32 (h, w, C), not quantized."""
-        return np.concatenate([latents(record) for record in self.encode_rows(picture)])
+        return joined(latents(record) for record in self.encode_rows(picture))
 
     def recode(self, record: Record, coder: coding.Coder) -> Record:
         """A coded or packed record with its symbols coded anew by ``coder``; runs no network."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nic.entropy import coding
 from nic.errors import UsageError
 from nic.format import pack
-from nic.format.channels import latents, select
+from nic.format.channels import joined, latents, select
 from nic.format.damage import Damage
 from nic.format.header import Header
 from nic.format.records import Record, Stage, read_records
@@ -101,7 +101,7 @@ class Decoder:
         """
         found = (self.to_latents(record) for record in read_records(source, start))
         for parts in by_picture((record.header, latents(record)) for record in found):
-            yield np.concatenate([part for _, part in parts])
+            yield joined(part for _, part in parts)
 
     def decode_strips(
         self, records: Iterable[Record], depth: int | None = None

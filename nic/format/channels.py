@@ -6,7 +6,7 @@ be read from its own bytes, the header and the class map.
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, pairwise
@@ -47,18 +47,13 @@ def parse(text: str) -> Channels:
 def select(record: Record, channels: Channels) -> Record:
     """The record with only these channels, at the same stage; nothing is decoded.
 
-    Channels after the last chosen one are dropped. The others that are not chosen become zero in
-    latents and symbols, and empty in coded and packed records. Payloads are kept as they are.
+    Channels after the last chosen one are dropped; in latents, they become zero. The others that
+    are not chosen become zero in latents and symbols, and empty in coded and packed records.
+    Payloads are kept as they are.
 
     Raises: UsageError when the record lacks one of the channels.
     """
     _check(record.stage, record.header, channels)
-    if record.stage == Stage.LATENTS:
-        whole = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
-        some = np.zeros_like(whole)
-        some[..., channels] = whole[..., channels]
-        header = replace(record.header, channels=channels[-1] + 1)
-        return replace(record, header=header, data=some.tobytes())
     header, data = _pick(record.stage, record.header, bytes(record.data), channels)
     return replace(record, header=header, data=data)
 
@@ -76,31 +71,34 @@ def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Recor
 
     In a source that can seek, the other channels are skipped. Then the checksum of chunk D, which
     covers all channels, is not checked. Chunk D is read whole and checked when the source cannot
-    seek, when all channels are chosen, and for latents, whose channels are interleaved. From an
-    unbuffered source that can seek, only the bytes that are needed are read.
+    seek, or when all channels are chosen. From an unbuffered source that can seek, only the bytes
+    that are needed are read.
 
     Raises: as ``nic.format.records.read_records``, and UsageError when a record lacks a channel.
     """
     if channels is None:
-        yield from read_records(source)
-        return
-    for record in read_records(source, read_data=partial(_read_some, channels)):
-        yield select(record, channels) if record.stage == Stage.LATENTS else record
+        return read_records(source)
+    return read_records(source, read_data=partial(_read_some, channels))
 
 
 def planes(record: Record, channels: Sequence[int]) -> NDArray[Any]:
     """These channels of a record of symbols, int8 (n, h, w), or latents, float32 (n, h, w)."""
-    h, w, latent_channels = record.header.latent_shape
-    if record.stage == Stage.SYMBOLS:
-        symbols = np.frombuffer(record.data, np.int8).reshape(record.header.channels, h, w)
-        return symbols[list(channels)]
-    latents = np.frombuffer(record.data, "<f4").reshape(h, w, latent_channels)
-    return np.ascontiguousarray(latents[..., list(channels)].transpose(2, 0, 1))
+    if record.stage == Stage.LATENTS:
+        return latents(record)[list(channels)]
+    h, w, _ = record.header.latent_shape
+    symbols = np.frombuffer(record.data, np.int8).reshape(record.header.channels, h, w)
+    return symbols[list(channels)]
 
 
 def latents(record: Record) -> NDArray[np.float32]:
-    """The data of a record of latents, float32 (h, w, C)."""
-    return np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
+    """The data of a record of latents, float32 (C, h, w)."""
+    h, w, count = record.header.latent_shape
+    return np.frombuffer(record.data, "<f4").reshape(count, h, w)
+
+
+def joined(strips: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The latents of a picture, (h, w, C), from those of its strips, (C, h', w)."""
+    return np.ascontiguousarray(np.moveaxis(np.concatenate(list(strips), axis=1), 0, -1))
 
 
 def npy(array: NDArray[Any]) -> bytes:
@@ -125,11 +123,16 @@ def _check(stage: Stage, header: Header, channels: Channels) -> None:
 
 
 def _sizes(stage: Stage, header: Header) -> list[int]:
-    """Bytes of every channel in chunk D, at any stage but latents."""
-    if stage == Stage.SYMBOLS:
-        h, w, _ = header.latent_shape
-        return [h * w] * header.channels
-    return [channel.size for channel in header.index]
+    """Bytes of every channel in chunk D."""
+    if stage >= Stage.CODED:
+        return [channel.size for channel in header.index]
+    return [_plane_size(stage, header)] * _available(stage, header)
+
+
+def _plane_size(stage: Stage, header: Header) -> int:
+    """Bytes of a channel of latents or symbols."""
+    h, w, _ = header.latent_shape
+    return h * w * (4 if stage == Stage.LATENTS else 1)
 
 
 def _pick(stage: Stage, header: Header, data: bytes, channels: Channels) -> tuple[Header, bytes]:
@@ -140,10 +143,10 @@ def _pick(stage: Stage, header: Header, data: bytes, channels: Channels) -> tupl
 def _assemble(stage: Stage, header: Header, parts: Mapping[int, bytes]) -> tuple[Header, bytes]:
     """Header and chunk D of a record of the channels in ``parts``, which has their payloads."""
     count = max(parts) + 1
-    if stage == Stage.SYMBOLS:
-        h, w, _ = header.latent_shape
-        zeros = bytes(h * w)
-        data = b"".join(parts.get(c, zeros) for c in range(count))
+    if stage < Stage.CODED:
+        zeros = bytes(_plane_size(stage, header))
+        planes = header.latent_channels if stage == Stage.LATENTS else count
+        data = b"".join(parts.get(c, zeros) for c in range(planes))
         return replace(header, channels=count), data
     index = tuple(header.index[c] if c in parts else EMPTY for c in range(count))
     data = b"".join(parts[c] for c in sorted(parts))
@@ -154,9 +157,9 @@ def _read_some(
     channels: Channels, source: BinaryIO, stage: Stage, header: Header, opening: Opening
 ) -> tuple[Header, bytes]:
     """Chunk D with only these channels (see ``nic.format.records.ReadData``)."""
-    sizes = _sizes(stage, header) if stage != Stage.LATENTS else []
-    if len(sizes) != header.channels or sum(sizes) != opening.length:
-        return header, read_payload(source, opening)  # latents, or a wrong size: the caller checks
+    sizes = _sizes(stage, header)
+    if len(sizes) != _available(stage, header) or sum(sizes) != opening.length:
+        return header, read_payload(source, opening)  # the caller refuses it
     _check(stage, header, channels)
     if sum(sizes[c] for c in channels) == opening.length or not source.seekable():
         return _pick(stage, header, read_payload(source, opening), channels)

@@ -70,7 +70,7 @@ TABLE = (  # in the order of writing
     Kind(b"M", "class map", "class_map", EVERY - {Stage.LATENTS, Stage.SYMBOLS}),
     # By how much values exceed the codebook. See nic.quantize.excess.
     Kind(b"X", "excess", "excess", EVERY - {Stage.LATENTS}, side=True),
-    # Latents: float32 (h, w, C), little-endian. Symbols: int8 (channels, h, w). Coded and packed:
+    # Latents: float32 (C, h, w), little-endian. Symbols: int8 (channels, h, w). Coded and packed:
     # the payloads of the channels in order; the channel index has their sizes.
     Kind(DATA, "data", "data", needed=True),
 )

@@ -208,7 +208,7 @@ def _decode(record: Record, codec: Codec) -> tuple[Record, Damage]:
 
 
 def _sizes(record: Record) -> list[int]:
-    """Bytes of every channel; latents, which are interleaved, count as one channel."""
+    """Bytes of every channel; latents count as one channel."""
     if record.stage >= Stage.CODED:
         return [channel.size for channel in record.header.index]
     due = data_size(record.stage, record.header)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import UsageError
+from nic.format.channels import latents as latents_of
 from nic.format.records import Record, Stage
 from nic.quantize import excess
-from nic.quantize.prediction import differences, reconstruct, residuals
+from nic.quantize.prediction import Planes, differences, reconstruct, residuals
 
 
 class Quantizer(Protocol):
@@ -42,13 +43,15 @@ class Quantizer(Protocol):
         """Factors (C,) of rounded latents, which give latents back."""
 
 
-BAND = 64  # rows of latents that are rounded at a time, as floats take much memory
+AT_A_TIME = 1 << 16  # latents that are rounded at a time, so that their floats stay in the cache
+
+Beyond = tuple[NDArray[np.int64], NDArray[np.int64]]  # places (n,) and amounts (n,)
 
 
 def quantize(
     record: Record, model: Quantizer, quality: float | None = None, channels: int | None = None
 ) -> Record:
-    """Quantize a record of latents: float32 (h, w, C) -> int8 symbols (channels, h, w).
+    """Quantize a record of latents: float32 (C, h, w) -> int8 symbols (channels, h, w).
 
     Args:
         quality: 1..100; None for the quality in the record's header, or else the model's default.
@@ -65,8 +68,7 @@ def quantize(
         raise UsageError(
             f"cannot use {channels} channels; there are {record.header.latent_channels}"
         )
-    latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
-    coded, beyond = _coded(latents[..., :channels], model.gain(quality)[:channels], model)
+    coded, beyond = _coded(latents_of(record)[:channels], model.gain(quality)[:channels], model)
     header = record.header.after(
         "quantize", quality=float(quality), channels=channels, codebook=model.codebook
     )
@@ -77,53 +79,63 @@ def quantize(
 def _coded(
     latents: NDArray[np.float32], gain: NDArray[np.float32], model: Quantizer
 ) -> tuple[NDArray[np.int8], bytes]:
-    """Symbols int8 (channels, h, w) of latents (h, w, channels) and gains (channels,), and chunk X.
+    """Symbols int8 (channels, h, w) of latents (channels, h, w) and gains (channels,), and chunk X.
 
     Raises: UsageError when a latent is not finite.
     """
-    h, w, channels = latents.shape
-    low, high = model.codebook
-    predicted = _kept(model.predicted, channels)
-    symbols = np.empty((channels, h, w), np.int8)
-    planes = np.empty((len(predicted), h, w), np.int32)
-    places, beyond = [], []
-    for top in range(0, h, BAND):
-        rows = slice(top, min(top + BAND, h))
-        scaled = _rounded(latents[rows], gain)
-        inside = np.clip(scaled, low, high)
-        symbols[:, rows] = inside.transpose(2, 0, 1)
-        limited = np.clip(scaled[..., predicted], -excess.LIMIT, excess.LIMIT)
-        planes[:, rows] = limited.transpose(2, 0, 1)
-        inside[..., predicted] = scaled[..., predicted]  # for these the residuals have the excess
-        y, x, c = np.nonzero(scaled != inside)
-        kept = np.clip(scaled[y, x, c], -excess.LIMIT, excess.LIMIT)
-        places.append(np.ravel_multi_index((c, y + top, x), symbols.shape))
-        beyond.append(kept - inside[y, x, c])
+    predicted = _kept(model.predicted, len(latents))
+    others = [c for c in range(len(latents)) if c not in predicted]
+    symbols = np.empty(latents.shape, np.int8)
+    beyond: list[Beyond] = []
+    step = max(1, AT_A_TIME // latents[0].size)
+    for first in range(0, len(others), step):
+        some = others[first : first + step]
+        values = _rounded(latents[some], gain[some])
+        beyond += _take(symbols, some, values, model.codebook)
+    planes = _rounded(latents[predicted], gain[predicted]).astype(np.int32)
     if not model.has_excess:
         symbols[predicted] = residuals(planes, model.codebook)
         return symbols, b""
-    exact = differences(planes)
-    symbols[predicted] = np.clip(exact, low, high)
-    among, *cells = np.nonzero(exact != symbols[predicted])
-    at = np.array(predicted, int)[among], *cells
-    places.append(np.ravel_multi_index(at, symbols.shape))
-    beyond.append(exact[among, *cells] - symbols[at])
-    every = np.concatenate(beyond).astype(np.int64)
-    return symbols, excess.pack(symbols, np.concatenate(places), every, model.codebook)
+    beyond += _take(symbols, predicted, differences(planes), model.codebook)
+    if not beyond:
+        return symbols, b""
+    places, amounts = (np.concatenate(parts) for parts in zip(*beyond, strict=True))
+    return symbols, excess.pack(symbols, places, amounts, model.codebook)
 
 
 def _rounded(latents: NDArray[np.float32], gain: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Latents (h, w, channels) times their gains, rounded. Raises UsageError if not finite."""
+    """Latents (n, h, w) times their gains (n,), rounded. Raises UsageError if not finite."""
     with np.errstate(over="ignore", invalid="ignore"):  # refused below
-        scaled = latents * gain
+        scaled = latents * gain[:, None, None]
         np.rint(scaled, out=scaled)
     if not np.isfinite(scaled).all():
         raise UsageError("the latents are not finite numbers")
-    return scaled
+    return np.clip(scaled, -excess.LIMIT, excess.LIMIT, out=scaled)
+
+
+def _take(
+    symbols: NDArray[np.int8],
+    channels: list[int],
+    values: NDArray[np.float32] | Planes,
+    codebook: tuple[int, int],
+) -> list[Beyond]:
+    """Set the symbols of some channels to integers (n, h, w), clipped to the codebook.
+
+    Returns: the flat places of clipped symbols and by how much they were clipped, if there are any.
+    """
+    low, high = codebook
+    if low <= values.min(initial=low) and values.max(initial=high) <= high:
+        symbols[channels] = values
+        return []
+    inside = np.clip(values, low, high)
+    symbols[channels] = inside
+    among, y, x = np.nonzero(values != inside)
+    amounts = (values - inside)[among, y, x].astype(np.int64)
+    return [(np.ravel_multi_index((np.array(channels)[among], y, x), symbols.shape), amounts)]
 
 
 def dequantize(record: Record, model: Quantizer) -> Record:
-    """Inverse of ``quantize``: a record of latents, float32 (h, w, C); dropped channels are zero.
+    """Inverse of ``quantize``: a record of latents, float32 (C, h, w); dropped channels are zero.
 
     Raises: CorruptError when chunk X does not decode.
     """
@@ -133,11 +145,12 @@ def dequantize(record: Record, model: Quantizer) -> Record:
     if record.excess:
         symbols = excess.add(symbols, record.excess, record.header.codebook)
     predicted = _kept(model.predicted, channels)
-    latents = np.zeros((h, w, latent_channels), np.float32)
-    latents[..., :channels] = symbols.transpose(1, 2, 0)
-    latents[..., predicted] = reconstruct(symbols[predicted]).transpose(1, 2, 0)
-    latents *= model.step(record.header.quality or model.default_quality)
-    return replace(record, stage=Stage.LATENTS, data=latents.tobytes(), excess=b"")
+    step = model.step(record.header.quality or model.default_quality)[:, None, None]
+    values = np.zeros((latent_channels, h, w), "<f4")
+    np.multiply(symbols, step[:channels], out=values[:channels], dtype=np.float32)
+    values[predicted] = reconstruct(symbols[predicted]).astype(np.float32) * step[predicted]
+    data = values.reshape(-1).view(np.uint8).data
+    return replace(record, stage=Stage.LATENTS, data=data, excess=b"")
 
 
 def _kept(predicted: tuple[int, ...], channels: int) -> list[int]:

@@ -63,12 +63,13 @@ def refined(record: Record, strip: Strip, loader: Loader, steps: int) -> Record:
     classes, lengths = code_lengths(symbols, model.prior)
     costs = Costs(classes, lengths, model.step(quality), model.tradeoff(quality))
     gain = model.gain(quality)
-    scaled = transform.analyse(strip.pixels) * gain  # the context's latents too
+    scaled = np.moveaxis(transform.analyse(strip.pixels), 0, -1) * gain  # with the context's
     scaled[..., channels:] = 0
     network, reach = loader.refiner(model), transform.reach[1]
     latents = refine(strip, scaled, costs, reach, lambda window: network.refine(window, steps))
     header = record.header.after("refine", quality=quality)
-    return replace(record, header=header, data=(latents / gain).astype("<f4").tobytes())
+    planes = np.moveaxis(latents / gain, -1, 0)
+    return replace(record, header=header, data=planes.astype("<f4").tobytes())
 
 
 def refine(

@@ -27,13 +27,13 @@ class Backend(Protocol):
         """How far each transform sees, in latents: (analysis, synthesis)."""
 
     def analyse(self, pixels: Pixels) -> Floats:
-        """Pixels (H, W[, 3]), uint8 or uint16 -> latents (h, w, C).
+        """Pixels (H, W[, 3]), uint8 or uint16 -> latents (C, h, w).
 
         Sides are filled up to multiples of 8 by mirroring.
         """
 
     def synthesise(self, latents: Floats, grey: bool, depth: int) -> Pixels:
-        """Latents (h, w, C) -> pixels (8h, 8w, 3), or (8h, 8w) for ``grey``.
+        """Latents (C, h, w) -> pixels (8h, 8w, 3), or (8h, 8w) for ``grey``.
 
         Pixels are uint8, or uint16 if ``depth`` is 16.
         """
@@ -85,30 +85,30 @@ class NativeBackend:
             self._analysed(pixels[:, part.start * STRIDE : part.stop * STRIDE])[..., part.crop(1)]
             for part in columns
         ]
-        return np.moveaxis(_joined(parts, 2), 0, -1)
+        latents: Floats = _joined(parts, 2)
+        return latents
 
     def synthesise(self, latents: Floats, grey: bool, depth: int) -> Pixels:
         """See ``Backend``."""
-        planes = np.moveaxis(latents, -1, 0)
+        columns = spans(latents.shape[2], COLUMNS, self.reach[1])
         parts = [
-            self._synthesised(planes[..., part.start : part.stop], grey, depth)[
+            self._synthesised(latents[..., part.start : part.stop], grey, depth)[
                 :, part.crop(STRIDE)
             ]
-            for part in spans(latents.shape[1], COLUMNS, self.reach[1])
+            for part in columns
         ]
         pixels: Pixels = _joined(parts, 1)
         return pixels
 
     def _analysed(self, pixels: Pixels) -> Any:
-        """Latents (C, h, w)."""
         height, width = pixels.shape[:2]
         colours = pixels.shape[2] if pixels.ndim == 3 else 1
         return self._start("analysis", width, height, colours, depth_of(pixels)).push(pixels)
 
-    def _synthesised(self, planes: Floats, grey: bool, depth: int) -> Any:
-        """Pixels of latents (C, h, w)."""
-        height, width = STRIDE * planes.shape[1], STRIDE * planes.shape[2]
-        return self._start("synthesis", width, height, 1 if grey else 3, depth).push(planes)
+    def _synthesised(self, latents: Floats, grey: bool, depth: int) -> Any:
+        _, h, w = latents.shape
+        colours = 1 if grey else 3
+        return self._start("synthesis", STRIDE * w, STRIDE * h, colours, depth).push(latents)
 
     def _layers(self, name: str) -> Any:
         from nic.models.layers import transform_of

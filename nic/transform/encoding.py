@@ -3,6 +3,7 @@
 import numpy as np
 
 from nic.errors import UsageError
+from nic.format.channels import latents as latents_of
 from nic.format.header import MAX_PIXELS, MAX_SIDE, Colour, Header
 from nic.format.records import Record, Stage
 from nic.transform.backends import Backend
@@ -25,7 +26,7 @@ def encode(
         model: name and id of the model of ``transform``.
         quality, channels: recorded in the header, for the quantizer.
         name: recorded in the header, for the tools that follow.
-    Returns: a record of latents, float32 (h, w, C).
+    Returns: a record of latents, float32 (C, h, w).
     Raises: UsageError when the picture has more than 2^30 pixels or a side of more than 2^24.
     """
     height, width = pixels.shape[:2]
@@ -58,7 +59,7 @@ def encode_strip(
 ) -> Record:
     """``encode`` for a strip of a picture of ``height`` rows; None: the strip is the picture."""
     latents = transform.analyse(strip.pixels)
-    latents = latents[strip.above : len(latents) - strip.below]
+    latents = latents[:, strip.above : latents.shape[1] - strip.below]
     header = Header(
         width=strip.pixels.shape[1],
         height=strip.bottom - strip.top,
@@ -67,13 +68,14 @@ def encode_strip(
         model=model[1],
         model_name=model[0],
         bit_depth=depth_of(strip.pixels),
-        channels=channels or latents.shape[2],
-        latent_channels=latents.shape[2],
+        channels=channels or len(latents),
+        latent_channels=len(latents),
         quality=quality,
         name=name,
         history=("encode",),
     )
-    return Record(Stage.LATENTS, header, np.ascontiguousarray(latents, "<f4").tobytes())
+    data = np.ascontiguousarray(latents, "<f4").reshape(-1).view(np.uint8).data
+    return Record(Stage.LATENTS, header, data)
 
 
 def decode(record: Record, transform: Backend) -> Pixels:
@@ -81,7 +83,6 @@ def decode(record: Record, transform: Backend) -> Pixels:
 
     They are uint8 or uint16, by the bit depth of the header.
     """
-    latents = np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
     grey = record.header.colour == Colour.GREY
-    picture = transform.synthesise(latents, grey, record.header.bit_depth)
+    picture = transform.synthesise(latents_of(record), grey, record.header.bit_depth)
     return picture[: record.header.height, : record.header.width]

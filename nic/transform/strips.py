@@ -76,11 +76,11 @@ def assemble(
         reach = transform(header).reach[1]
         while waiting and (last is None or _rows_below(waiting) >= reach):
             first, own = waiting.popleft()
-            above = own[:0] if above is None else above
-            below = np.concatenate([own[:0], *(rows for _, rows in waiting)])[:reach]
+            above = own[:, :0] if above is None else above
+            below = np.concatenate([own[:, :0], *(rows for _, rows in waiting)], 1)[:, :reach]
             bits = depth or first.bit_depth
             yield first, _synthesised(first, above, own, below, transform(first), bits)
-            above = np.concatenate([above, own[-reach:]])[-reach:]
+            above = np.concatenate([above, own[:, -reach:]], 1)[:, -reach:]
         if last is None:
             above = None
     if last is not None:
@@ -89,7 +89,7 @@ def assemble(
 
 def _rows_below(waiting: Sequence[tuple[Header, Floats]]) -> int:
     """Rows of latents of all strips that wait but the first."""
-    return sum(len(latents) for _, latents in waiting) - len(waiting[0][1])
+    return sum(int(latents.shape[1]) for _, latents in waiting) - int(waiting[0][1].shape[1])
 
 
 def _synthesised(
@@ -97,6 +97,7 @@ def _synthesised(
 ) -> Pixels:
     """Pixels of a strip, given its latents and those above and below it."""
     grey = header.colour.name == "GREY"
-    every = np.concatenate([above, latents, below]) if len(above) + len(below) else latents
-    pixels = network.synthesise(every, grey, depth)[len(above) * STRIDE :]
+    context = above.shape[1] + below.shape[1]
+    every = np.concatenate([above, latents, below], 1) if context else latents
+    pixels = network.synthesise(every, grey, depth)[above.shape[1] * STRIDE :]
     return pixels[: header.height, : header.width]

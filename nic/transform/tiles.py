@@ -48,21 +48,22 @@ class Tiled:
         out = None
         for y, x in _tiles(h, w, self.reach[0]):
             part = pixels[y.start * STRIDE : y.stop * STRIDE, x.start * STRIDE : x.stop * STRIDE]
-            latents = self.network.analysis(unit(part))[y.crop(1), x.crop(1)]
+            latents = np.moveaxis(self.network.analysis(unit(part)), -1, 0)
             if out is None:
-                out = np.empty((h, w, latents.shape[2]), np.float32)
-            out[y.first : y.last, x.first : x.last] = latents
+                out = np.empty((len(latents), h, w), np.float32)
+            out[:, y.first : y.last, x.first : x.last] = latents[:, y.crop(1), x.crop(1)]
         assert out is not None  # there is at least one tile
         return out
 
     def synthesise(self, latents: Floats, grey: bool, depth: int) -> Pixels:
         """See ``Backend``."""
-        h, w, _ = latents.shape
+        _, h, w = latents.shape
         shape = (h * STRIDE, w * STRIDE)
         out = np.empty(shape if grey else (*shape, 3), kind_of(depth))
         for y, x in _tiles(h, w, self.reach[1]):
-            part = np.ascontiguousarray(latents[y.start : y.stop, x.start : x.stop])
-            picture = self.network.synthesis(part)[y.crop(STRIDE), x.crop(STRIDE)]
+            part = np.moveaxis(latents[:, y.start : y.stop, x.start : x.stop], 0, -1)
+            picture = self.network.synthesis(np.ascontiguousarray(part))
+            picture = picture[y.crop(STRIDE), x.crop(STRIDE)]
             rows = slice(y.first * STRIDE, y.last * STRIDE)
             out[rows, x.first * STRIDE : x.last * STRIDE] = _rounded(picture, grey, out)
         return out

@@ -41,11 +41,11 @@ def test_reading_a_picture(benchmark, source):
 
 
 def test_analysis(benchmark, networks, source, model):
-    assert benchmark(networks.analyse, source).shape == (64, 64, model.channels)
+    assert benchmark(networks.analyse, source).shape == (model.channels, 64, 64)
 
 
 def test_synthesis(benchmark, networks, records, model):
-    latents = np.frombuffer(records[Stage.LATENTS].data, "<f4").reshape(64, 64, model.channels)
+    latents = np.frombuffer(records[Stage.LATENTS].data, "<f4").reshape(model.channels, 64, 64)
     assert benchmark(networks.synthesise, latents, False, 8).shape == (512, 512, 3)
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nic.format.channels import latents
+
 
 @dataclass
 class Uniform:
@@ -23,4 +25,5 @@ class Uniform:
 
 
 def values(record):
-    return np.frombuffer(record.data, "<f4").reshape(record.header.latent_shape)
+    """The latents (h, w, C) of a record."""
+    return np.moveaxis(latents(record), 0, -1)

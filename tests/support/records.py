@@ -47,7 +47,7 @@ def latents(values, **fields):
     """A record of latents from float (h, w, C)."""
     h, w, channels = values.shape
     head = header(8 * w, 8 * h, latent_channels=channels, **fields)
-    return Record(Stage.LATENTS, head, values.astype("<f4").tobytes())
+    return Record(Stage.LATENTS, head, np.moveaxis(values, -1, 0).astype("<f4").tobytes())
 
 
 def planes(record):

@@ -55,7 +55,7 @@ def test_both_backends_take_any_size(model):
     for height, width in ((8, 8), (16, 264), (120, 40), (13, 101)):
         source = rng.integers(0, 256, (height, width, 3), np.uint8)
         native, latents = [b.analyse(source) for b in every]
-        assert native.shape == (-(-height // 8), -(-width // 8), model.channels)
+        assert native.shape == (model.channels, -(-height // 8), -(-width // 8))
         np.testing.assert_allclose(latents, native, atol=2e-4)
         for grey, depth in ((False, 8), (True, 8), (False, 16)):
             native, pixels = [b.synthesise(latents, grey, depth).astype(int) for b in every]

@@ -10,6 +10,7 @@ from records import from_bytes, to_bytes
 
 from nic.codec import Codec
 from nic.errors import CorruptError
+from nic.format import channels
 from nic.format.records import Stage, read_records
 from nic.picture import rows
 from nic.transform import tiles
@@ -78,7 +79,7 @@ def quantized(codec, record):
     record = codec.forward(record, Stage.SYMBOLS)
     latents = codec.to_latents(record)
     step = codec.loader.model(record.header).step(record.header.quality)
-    values = np.frombuffer(latents.data, "<f4").reshape(latents.header.latent_shape)
+    values = np.moveaxis(channels.latents(latents), 0, -1)
     return np.rint(values / step)
 
 
