@@ -1,7 +1,8 @@
 """Encoding: pictures to records, and records to any later stage."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from nic.entropy import coding
@@ -19,6 +20,7 @@ from nic.picture.rows import Rows, of_picture
 from nic.quantize import rounding
 from nic.settings import Encoding, Settings
 from nic.transform import encoding, strips
+from nic.transform.backends import Backend
 from nic.types import Pixels
 
 STAGE_NAMES = {
@@ -82,18 +84,32 @@ class Encoder:
         model, channels = self.loader.to_encode_with(options.channels)
         transform = self.loader.transform(model)
         whole = None if rows == picture.height else picture.height
-        for strip in strips.cut(picture.read, picture.height, rows, transform.reach[0]):
+        for strip, refined in self._strips(picture, rows, transform, options.refinement):
             record = encoding.encode_strip(
-                strip, whole, transform, _identity(model), options.quality, channels, options.name
+                strip, whole, _identity(model), options.quality, channels, options.name
             )
-            if options.refinement:
-                from nic.search.refine import refined
-
-                record = refined(record, strip, self.loader, options.refinement)
+            record = refined(record)
             plane = None if picture.alpha is None else picture.alpha[strip.top : strip.bottom]
             extra = () if strip.top else metadata.to_chunks(picture.metadata)
             alpha = self._encode_alpha(plane, options.alpha_quality)
             yield replace(record, extra=extra, alpha=alpha)
+
+    def _strips(
+        self, picture: Rows, rows: int, transform: Backend, steps: int
+    ) -> Iterator[tuple[strips.Strip, Callable[[Record], Record]]]:
+        """Yield the strips of a picture, and what refines the record of each by ``steps`` steps."""
+        if not steps:
+            width, height = picture.width, picture.height
+            for strip in strips.analysed(picture.read, width, height, rows, transform):
+                yield strip, lambda record: record
+            return
+        from nic.search import context, refine
+
+        for around in context.cut(picture, rows, transform):
+            yield (
+                around.inner(),
+                partial(refine.refined, strip=around, loader=self.loader, steps=steps),
+            )
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
         """Chunk A of an alpha plane (H, W).

@@ -147,7 +147,7 @@ def test_who_insists_gets_one_line_when_memory_ends(model):
 def test_strips_cannot_add_up_to_more_than_memory(model):
     """Each of these is small enough; the picture, which PNG needs whole, is not."""
     side = 1 << 14
-    parts = [claiming(model, side, 16, strip=(16 * i, 1 << 24)) for i in range(12)]
+    parts = [claiming(model, side, 16, strip=(16 * i, 1 << 24)) for i in range(32)]
     result, memory = within(3 * GIGA, "nic-decode", data=b"".join(parts))
     assert_fails(result, 1, f"{side}x{1 << 24}", "--max-pixels")
     assert memory < 2 * GIGA

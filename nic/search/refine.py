@@ -17,7 +17,7 @@ from nic.format.records import Record
 from nic.loader import Loader
 from nic.models.keras_backend import Window
 from nic.quantize.rounding import quantize
-from nic.transform.strips import Strip
+from nic.search.context import Strip
 from nic.transform.tiles import Span, spans, unit
 from nic.types import STRIDE, Floats
 
@@ -48,7 +48,7 @@ def refined(record: Record, strip: Strip, loader: Loader, steps: int) -> Record:
     """A record of latents, changed to cost less at its quality.
 
     Args:
-        strip: the pixels that the record was made from, with their context.
+        strip: what the record was made from, with its context.
         steps: steps of gradient descent.
     Raises: UsageError when the model has no tables, or the picture is too small for the measure
         that the model was trained for.
@@ -56,16 +56,15 @@ def refined(record: Record, strip: Strip, loader: Loader, steps: int) -> Record:
     model = loader.model(record.header)
     if not model.has_prior:
         raise UsageError(f"model {model.name} has no tables; latents cannot be refined without")
-    transform = loader.transform(model)
     symbols = quantize(record, model)
     quality, channels = symbols.header.quality, symbols.header.channels
     assert quality is not None  # the quantizer sets it
     classes, lengths = code_lengths(symbols, model.prior)
     costs = Costs(classes, lengths, model.step(quality), model.tradeoff(quality))
     gain = model.gain(quality)
-    scaled = np.moveaxis(transform.analyse(strip.pixels), 0, -1) * gain  # with the context's
+    scaled = np.moveaxis(strip.latents, 0, -1) * gain
     scaled[..., channels:] = 0
-    network, reach = loader.refiner(model), transform.reach[1]
+    network, reach = loader.refiner(model), model.reach[1]
     latents = refine(strip, scaled, costs, reach, lambda window: network.refine(window, steps))
     header = record.header.after("refine", quality=quality)
     planes = np.moveaxis(latents / gain, -1, 0)

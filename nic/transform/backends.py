@@ -7,6 +7,7 @@ the same bits on every machine, starts at once and needs the least memory. Only 
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nic.errors import UsageError
 from nic.models.zoo import Model
@@ -17,6 +18,18 @@ from nic.types import STRIDE, Floats, Pixels, depth_of
 
 COLUMNS = 1024  # latents in a row; a pass needs 28 MB for them, 89 with the reference network
 SMALL = 1 << 14  # pixels; for fewer ones further threads are not worth their start
+
+
+class Pass(Protocol):
+    """A transform on its way over a picture, from top to bottom."""
+
+    def push(self, rows: NDArray[Any]) -> NDArray[Any] | None:
+        """Give the next rows; return those that are ready, if any. After the last row, all are.
+
+        Args: rows: of an analysis: pixels (R, W[, 3]), R a multiple of 8 but at the end. Of a
+            synthesis: latents (C, R, w).
+        Returns: latents (C, R', w), or pixels (8R', 8w[, 3]); R' may be 0.
+        """
 
 
 class Backend(Protocol):
@@ -37,6 +50,12 @@ class Backend(Protocol):
 
         Pixels are uint8, or uint16 if ``depth`` is 16.
         """
+
+    def start_analysis(self, shape: tuple[int, ...], depth: int) -> Pass:
+        """``analyse`` for pixels of this shape, (H, W[, 3]), that come a few rows at a time."""
+
+    def start_synthesis(self, shape: tuple[int, int], grey: bool, depth: int) -> Pass:
+        """``synthesise`` for latents (C, h, w) that come a few rows at a time; shape (h, w)."""
 
 
 def load(
@@ -63,9 +82,9 @@ def load(
 class NativeBackend:
     """The transforms in C; see transform.h.
 
-    A pass needs some kilobytes for each column of latents. So a very wide picture is transformed
-    in parts of about ``COLUMNS`` latents. Each part has as much context as the transform sees, so
-    it gives the bits of one pass.
+    A pass needs some kilobytes for each column of latents. So a very wide picture that is there as
+    a whole is transformed in parts of about ``COLUMNS`` latents. Each part has as much context as
+    the transform sees, so it gives the bits of one pass.
     """
 
     def __init__(self, model: Model, cores: int | None = None) -> None:
@@ -100,28 +119,34 @@ class NativeBackend:
         pixels: Pixels = _joined(parts, 1)
         return pixels
 
+    def start_analysis(self, shape: tuple[int, ...], depth: int) -> Pass:
+        """See ``Backend``."""
+        return self._start("analysis", shape[1], shape[0], 3 if len(shape) == 3 else 1, depth)
+
+    def start_synthesis(self, shape: tuple[int, int], grey: bool, depth: int) -> Pass:
+        """See ``Backend``."""
+        h, w = shape
+        return self._start("synthesis", STRIDE * w, STRIDE * h, 1 if grey else 3, depth)
+
     def _analysed(self, pixels: Pixels) -> Any:
-        height, width = pixels.shape[:2]
-        colours = pixels.shape[2] if pixels.ndim == 3 else 1
-        return self._start("analysis", width, height, colours, depth_of(pixels)).push(pixels)
+        return self.start_analysis(pixels.shape, depth_of(pixels)).push(pixels)
 
     def _synthesised(self, latents: Floats, grey: bool, depth: int) -> Any:
-        _, h, w = latents.shape
-        colours = 1 if grey else 3
-        return self._start("synthesis", STRIDE * w, STRIDE * h, colours, depth).push(latents)
+        return self.start_synthesis(latents.shape[1:], grey, depth).push(latents)
 
     def _layers(self, name: str) -> Any:
         from nic.models.layers import transform_of
 
         return transform_of(self._model, name)
 
-    def _start(self, name: str, width: int, height: int, colours: int, depth: int) -> Any:
+    def _start(self, name: str, width: int, height: int, colours: int, depth: int) -> Pass:
         if name not in self._networks:
             from nic.models.native import Network
 
             self._networks.setdefault(name, Network(self._layers(name), name == "analysis"))
         threads = (self._cores or cores()) if width * height > SMALL else 1
-        return self._networks[name].start(width, height, colours, depth, threads)
+        network: Pass = self._networks[name].start(width, height, colours, depth, threads)
+        return network
 
 
 def _joined(parts: list[Any], axis: int) -> Any:

@@ -7,8 +7,8 @@ from nic.format.channels import latents as latents_of
 from nic.format.header import MAX_PIXELS, MAX_SIDE, Colour, Header
 from nic.format.records import Record, Stage
 from nic.transform.backends import Backend
-from nic.transform.strips import Strip
-from nic.types import Pixels, depth_of
+from nic.transform.strips import Strip, strip_of
+from nic.types import Pixels
 
 
 def encode(
@@ -32,8 +32,8 @@ def encode(
     height, width = pixels.shape[:2]
     check_size(width, height)
     check_one_piece(width, height)
-    whole = Strip(pixels, 0, height, 0, 0)
-    return encode_strip(whole, None, transform, model, quality, channels, name)
+    whole = strip_of(pixels, transform.analyse(pixels), 0, height)
+    return encode_strip(whole, None, model, quality, channels, name)
 
 
 def check_size(width: int, height: int) -> None:
@@ -51,30 +51,28 @@ def check_one_piece(width: int, height: int) -> None:
 def encode_strip(
     strip: Strip,
     height: int | None,
-    transform: Backend,
     model: tuple[str, str],
     quality: float | None = None,
     channels: int | None = None,
     name: str | None = None,
 ) -> Record:
-    """``encode`` for a strip of a picture of ``height`` rows; None: the strip is the picture."""
-    latents = transform.analyse(strip.pixels)
-    latents = latents[:, strip.above : latents.shape[1] - strip.below]
+    """The record of a strip of a picture of ``height`` rows; None: the strip is the picture."""
+    count = len(strip.latents)
     header = Header(
-        width=strip.pixels.shape[1],
+        width=strip.width,
         height=strip.bottom - strip.top,
         strip=None if height is None else (strip.top, height),
-        colour=Colour.GREY if strip.pixels.ndim == 2 else Colour.RGB,
+        colour=Colour.GREY if strip.is_grey else Colour.RGB,
         model=model[1],
         model_name=model[0],
-        bit_depth=depth_of(strip.pixels),
-        channels=channels or len(latents),
-        latent_channels=len(latents),
+        bit_depth=strip.depth,
+        channels=channels or count,
+        latent_channels=count,
         quality=quality,
         name=name,
         history=("encode",),
     )
-    data = np.ascontiguousarray(latents, "<f4").reshape(-1).view(np.uint8).data
+    data = np.ascontiguousarray(strip.latents, "<f4").reshape(-1).view(np.uint8).data
     return Record(Stage.LATENTS, header, data)
 
 

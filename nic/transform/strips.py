@@ -2,56 +2,68 @@
 
 A picture of more than ``nic.settings.Settings.strip_pixels`` pixels becomes several records, one
 for each strip of rows. Strips are coded independently: the entropy coder and the prediction of the
-DC-like channels start anew. A transform sees beyond a strip, as far as its *reach*. So a strip is
-transformed with that much context above and below, and the result is cropped: it is what the
-transform of the whole picture gives there.
+DC-like channels start anew. The transforms run over all of them in one pass, so a strip has the
+latents and the pixels that it has in the whole picture.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nic.errors import CorruptError
-from nic.format.header import Header
+from nic.format.header import Colour, Header
 from nic.format.strips import check_order, end, is_last
-from nic.transform.backends import Backend
-from nic.types import STRIDE, Floats, Pixels
+from nic.transform.backends import Backend, Pass
+from nic.types import STRIDE, Depth, Floats, Pixels, depth_of
+
+AT_ONCE = 1 << 20  # pixels that are read and analysed at a time
 
 
 class Strip(NamedTuple):
-    """Rows ``top`` to ``bottom`` (exclusive) of a picture, with context for the analysis."""
+    """The latents of rows ``top`` to ``bottom`` (exclusive) of a picture."""
 
-    pixels: Pixels  # (rows, W[, 3]), context included
+    latents: Floats  # (C, h, w)
     top: int
     bottom: int
-    above: int  # rows of latents that are context at the top
-    below: int  # and at the bottom
+    width: int
+    is_grey: bool
+    depth: Depth
 
 
-def cut(read: Callable[[int], Pixels], height: int, rows: int, reach: int) -> Iterator[Strip]:
-    """Cut a picture that is read from top to bottom into strips of ``rows`` rows.
+def analysed(
+    read: Callable[[int], Pixels], width: int, height: int, rows: int, transform: Backend
+) -> Iterator[Strip]:
+    """Analysis of a picture that is read from top to bottom, in strips of ``rows`` rows.
 
-    Only one strip and its context are held at a time.
+    Unless it is one strip, only a few rows of pixels are held at a time.
 
-    Args:
-        read: gives the next n rows.
-        reach: the reach of the analysis, in latents.
+    Args: read: gives the next n rows.
     """
-    context = reach * STRIDE
-    held = read(0)
-    start = 0  # the row that ``held`` starts with
+    if rows >= height:
+        pixels = read(height)
+        yield strip_of(pixels, transform.analyse(pixels), 0, height)
+        return
+    at_once = max(1, AT_ONCE // (width * STRIDE)) * STRIDE
+    latents, done = _Parts(1), 0
+    network: Pass | None = None
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
-        stop = min(bottom + context, height)
-        missing = stop - start - len(held)
-        if missing > 0:
-            held = np.concatenate([held, read(missing)]) if len(held) else read(missing)
-        below = -(-(stop - bottom) // STRIDE)
-        yield Strip(held[: stop - start], top, bottom, (top - start) // STRIDE, below)
-        keep = max(start, bottom - context)
-        held, start = held[keep - start :], keep
+        h = -(-(bottom - top) // STRIDE)
+        while latents.count < h:
+            pixels = read(min(at_once, height - done))
+            done += len(pixels)
+            if network is None:
+                network = transform.start_analysis((height, *pixels.shape[1:]), depth_of(pixels))
+            latents.put(network.push(pixels))
+        yield strip_of(pixels, latents.take(h), top, bottom)
+
+
+def strip_of(pixels: Pixels, latents: Floats, top: int, bottom: int) -> Strip:
+    """The strip of rows ``top`` to ``bottom``; ``pixels`` are of the width and kind of all."""
+    return Strip(latents, top, bottom, pixels.shape[1], pixels.ndim == 2, depth_of(pixels))
 
 
 def assemble(
@@ -61,43 +73,70 @@ def assemble(
 ) -> Iterator[tuple[Header, Pixels]]:
     """Synthesis of strips, of one picture after the other: (header, latents) -> (header, pixels).
 
-    Pixels have ``depth`` bits per sample, 8 or 16; None: those of the header. A strip waits until
-    all latents below it that the synthesis sees have come, even from several strips.
+    Latents are (C, h, w). Pixels have ``depth`` bits per sample, 8 or 16; None: those of the
+    header. A strip waits until all latents below it that the synthesis sees have come, even from
+    several strips.
 
     Raises: CorruptError when a strip is missing or out of order.
     """
-    waiting: deque[tuple[Header, Floats]] = deque()
-    above: Floats | None = None  # latents above the first strip that waits
+    waiting: deque[Header] = deque()
+    pixels, network = _Parts(0), None
     last: Header | None = None  # of the strip that was read last; None between pictures
     for header, latents in records:
         check_order(header, last)
+        if header.strip is None:
+            yield header, _whole(header, latents, transform(header), depth)
+            continue
+        if last is None or network is None:
+            network = _start(header, header.strip[1], transform(header), depth)
+            pixels = _Parts(0)
         last = None if is_last(header) else header
-        waiting.append((header, latents))
-        reach = transform(header).reach[1]
-        while waiting and (last is None or _rows_below(waiting) >= reach):
-            first, own = waiting.popleft()
-            above = own[:, :0] if above is None else above
-            below = np.concatenate([own[:, :0], *(rows for _, rows in waiting)], 1)[:, :reach]
-            bits = depth or first.bit_depth
-            yield first, _synthesised(first, above, own, below, transform(first), bits)
-            above = np.concatenate([above, own[:, -reach:]], 1)[:, -reach:]
-        if last is None:
-            above = None
+        waiting.append(header)
+        pixels.put(network.push(latents))
+        while waiting and pixels.count >= waiting[0].height:
+            first = waiting.popleft()
+            yield first, pixels.take(first.height)[:, : first.width]
     if last is not None:
         raise CorruptError(f"truncated: the picture's strips end at row {end(last)}")
 
 
-def _rows_below(waiting: Sequence[tuple[Header, Floats]]) -> int:
-    """Rows of latents of all strips that wait but the first."""
-    return sum(int(latents.shape[1]) for _, latents in waiting) - int(waiting[0][1].shape[1])
-
-
-def _synthesised(
-    header: Header, above: Floats, latents: Floats, below: Floats, network: Backend, depth: int
-) -> Pixels:
-    """Pixels of a strip, given its latents and those above and below it."""
-    grey = header.colour.name == "GREY"
-    context = above.shape[1] + below.shape[1]
-    every = np.concatenate([above, latents, below], 1) if context else latents
-    pixels = network.synthesise(every, grey, depth)[above.shape[1] * STRIDE :]
+def _whole(header: Header, latents: Floats, network: Backend, depth: int | None) -> Pixels:
+    pixels = network.synthesise(latents, _is_grey(header), depth or header.bit_depth)
     return pixels[: header.height, : header.width]
+
+
+def _start(header: Header, height: int, network: Backend, depth: int | None) -> Pass:
+    """Begin the synthesis of a picture of ``height`` rows whose first strip has this header."""
+    shape = -(-height // STRIDE), header.latent_shape[1]
+    return network.start_synthesis(shape, _is_grey(header), depth or header.bit_depth)
+
+
+def _is_grey(header: Header) -> bool:
+    return header.colour == Colour.GREY
+
+
+class _Parts:
+    """Arrays that come in parts and are taken in other parts, along one axis."""
+
+    def __init__(self, axis: int) -> None:
+        self._axis = axis
+        self._parts: deque[NDArray[Any]] = deque()
+        self.count = 0  # how much has come and was not taken
+
+    def put(self, part: NDArray[Any] | None) -> None:
+        """Add what comes next; None is nothing."""
+        if part is not None:
+            self._parts.append(part)
+            self.count += part.shape[self._axis]
+
+    def take(self, count: int) -> Any:
+        """The next ``count``, which must have come."""
+        taken, self.count = list[NDArray[Any]](), self.count - count
+        while count:
+            part = self._parts.popleft()
+            first, rest = np.split(part, [min(count, part.shape[self._axis])], self._axis)
+            count -= first.shape[self._axis]
+            taken.append(first)
+            if rest.size:
+                self._parts.appendleft(rest)
+        return taken[0] if len(taken) == 1 else np.concatenate(taken, self._axis)

@@ -5,11 +5,13 @@ that much context on every side, and the result is cropped. It is what the trans
 picture gives there, except for the order of float additions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nic.types import STRIDE, Floats, Pixels, kind_of, peak
 
@@ -67,6 +69,67 @@ class Tiled:
             rows = slice(y.first * STRIDE, y.last * STRIDE)
             out[rows, x.first * STRIDE : x.last * STRIDE] = _rounded(picture, grey, out)
         return out
+
+    def start_analysis(self, shape: tuple[int, ...], depth: int) -> "Parts":
+        """See ``Backend``."""
+        h = -(-shape[0] // STRIDE)
+        return Parts(self.analyse, Side(0, STRIDE), Side(1, 1), h, self.reach[0])
+
+    def start_synthesis(self, shape: tuple[int, int], grey: bool, depth: int) -> "Parts":
+        """See ``Backend``."""
+        run = partial(self.synthesise, grey=grey, depth=depth)
+        return Parts(run, Side(1, 1), Side(0, STRIDE), shape[0], self.reach[1])
+
+
+class Side(NamedTuple):
+    """Where the rows of an array are, and how many stand for a row of latents."""
+
+    axis: int
+    scale: int
+
+    def cut(self, array: NDArray[Any], rows: slice) -> NDArray[Any]:
+        """Some rows of an array."""
+        return array[(slice(None),) * self.axis + (rows,)]
+
+
+class Parts:
+    """A transform of rows that come a few at a time, in parts with context.
+
+    A part is done when its rows and the context below it have come; see
+    ``nic.transform.backends.Pass``.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[NDArray[Any]], NDArray[Any]],
+        given: Side,
+        made: Side,
+        h: int,
+        reach: int,
+    ) -> None:
+        """``h``: rows of latents of the whole picture."""
+        self._run, self._given, self._made = run, given, made
+        self._rows, self._reach = h, reach
+        self._held = list[NDArray[Any]]()
+        self._start = self._stop = self._done = 0  # rows held; rows made
+
+    def push(self, rows: NDArray[Any]) -> NDArray[Any] | None:
+        """See ``nic.transform.backends.Pass``."""
+        axis, scale = self._given
+        self._held.append(rows)
+        self._stop += -(-rows.shape[axis] // scale)
+        ready = self._stop - self._reach
+        if self._stop == self._rows:
+            ready = self._rows
+        elif ready - self._done < TILE // STRIDE:
+            return None
+        held = np.concatenate(self._held, axis)
+        span = Span(self._done, ready, self._start, self._stop)
+        made = self._made.cut(self._run(held), span.crop(self._made.scale))
+        keep = max(self._start, ready - self._reach)
+        self._held = [self._given.cut(held, slice((keep - self._start) * scale, None))]
+        self._start, self._done = keep, ready
+        return made
 
 
 class Span(NamedTuple):

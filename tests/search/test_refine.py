@@ -15,7 +15,7 @@ from nic.format.records import Stage
 from nic.models import zoo
 from nic.picture import metrics, perceptual, readers, rows
 from nic.search import refine
-from nic.transform.strips import Strip
+from nic.search.context import Strip
 
 needs_keras = pytest.mark.skipif(
     importlib.util.find_spec("keras") is None, reason="Keras is not installed"
@@ -265,7 +265,8 @@ def test_windows_are_of_one_size_and_tile_the_picture(h, w):
 
 def test_what_a_window_is_given_and_may_change():
     """Context above and below, 11 channels of which 4 are not coded, a side that is no multiple."""
-    strip = Strip(np.full((8 * 60 - 3, 8 * 110 - 5, 3), 51, np.uint8), 160, 453, 16, 8)
+    pixels = np.full((8 * 60 - 3, 8 * 110 - 5, 3), 51, np.uint8)
+    strip = Strip(pixels, np.empty((11, 60, 110), np.float32), 160, 453, 16, 8)
     rng = np.random.default_rng(3)
     latents = rng.normal(0, 3, (60, 110, 11)).astype(np.float32)
     costs = refine.Costs(
