@@ -9,7 +9,7 @@ import logging
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from nic.errors import CorruptError, NicError, UsageError
@@ -35,6 +35,8 @@ TOO_LARGE = "the picture is larger than Pillow's limit for this format (PIL.Imag
 # The errors that Pillow's readers raise for damaged files.
 DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, ArithmeticError,
           AssertionError, AttributeError, RuntimeError, struct.error, zlib.error)  # fmt: skip
+# Those whose text is about the reader's code, and not about the file.
+INTERNAL = (TypeError, LookupError, AssertionError, AttributeError)
 
 # The start of files that have a reader of their own; of TIFF, the last two are BigTIFF.
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -172,7 +174,8 @@ def _damage() -> Iterator[None]:
     except DecompressionBombError as error:  # some plugins check Pillow's own limit
         raise NicError(TOO_LARGE) from error
     except DAMAGE as error:
-        raise CorruptError(f"the picture is damaged: {error}") from error
+        text = "" if isinstance(error, INTERNAL) else str(error)
+        raise CorruptError(f"the picture is damaged: {text or 'its parts do not fit'}") from error
 
 
 def opened(data: bytes) -> Any:
@@ -183,7 +186,7 @@ def opened(data: bytes) -> Any:
 
     Raises: CorruptError when no plugin can open the file, or its format is not read.
     """
-    with _damage():
+    with _damage(), _as_needed(data):
         image = _of_plugins(data)
     if image is not None and image.format in READERS:
         return image
@@ -195,6 +198,15 @@ def opened(data: bytes) -> Any:
     if image is not None:
         raise UsageError(f"this is {image.format}, which is not read; convert it to PNG first")
     raise CorruptError("this is not a picture that can be read")
+
+
+def _as_needed(data: bytes) -> AbstractContextManager[None]:
+    """The setting with which Pillow opens a file."""
+    if not data.startswith(TIFF):
+        return nullcontext()
+    from nic.picture.files import tiff
+
+    return tiff.through_libtiff()
 
 
 def _of_plugins(data: bytes) -> Any:

@@ -6,7 +6,7 @@ PNG's own rule (PNG, section 13.2) is to go on without an ancillary chunk that i
 import logging
 import zlib
 
-from nic.errors import CorruptError
+from nic.errors import CorruptError, UsageError
 from nic.picture.metadata import MAX_SIZE, XMP_KEYWORD
 from nic.picture.png import Chunk, chunks_of
 
@@ -15,6 +15,11 @@ log = logging.getLogger("nic")
 PROFILE, TEXT = b"iCCP", (b"tEXt", b"zTXt", b"iTXt")
 MOST = 1 << 20  # bytes that Pillow decompresses of a chunk (PngImagePlugin.MAX_TEXT_CHUNK)
 ALL_TEXT = 1 << 25  # bytes of all chunks with text: half of what Pillow reads
+CRITICAL = (b"IHDR", b"PLTE", b"IDAT", b"IEND")  # all that PNG defines
+SIZES = {b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"cICP": 4, b"mDCV": 24, b"cLLI": 8,
+         b"acTL": 8}  # fmt: skip
+COLOUR = 25  # offset of the colour type in a file whose first chunk is IHDR
+KEYS = {0: 2, 2: 6}  # bytes of the chunk tRNS, by colour type; with a palette they vary
 END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 
 
@@ -25,10 +30,15 @@ def mended(data: bytes) -> tuple[bytes, dict[str, bytes]]:
     a note says so. The second value may have ``icc_profile`` and ``xmp`` of up to ``MAX_SIZE``
     bytes, as in Pillow's ``info``.
 
-    Raises: CorruptError when a chunk with pixels fails its checksum or is missing.
+    Raises: CorruptError when a chunk with pixels fails its checksum or is missing, UsageError when
+        there is a critical chunk that PNG does not define.
     """
     chunks = list(chunks_of(data))
     damaged = {chunk for chunk in chunks if not chunk.is_sound(data)}
+    for chunk in chunks:
+        if chunk.kind[:1].isupper() and chunk.kind not in CRITICAL and chunk not in damaged:
+            raise UsageError(f"this is a PNG with the chunk {chunk.name}, which is not read; "
+                             "save it as PNG without that chunk first")  # fmt: skip
     if not chunks or chunks[0].kind != b"IHDR" or chunks[0] in damaged:
         return data, {}  # Pillow says what is wrong
     facts: dict[str, bytes] = {}
@@ -71,6 +81,9 @@ def _complaint(chunk: Chunk, data: bytes, size: int, text: int) -> str | None:
         size: bytes of its text.
         text: bytes of all text before it.
     """
+    wanted = KEYS.get(data[COLOUR]) if chunk.kind == b"tRNS" else SIZES.get(chunk.kind)
+    if wanted not in (None, len(chunk.content(data))):
+        return "is damaged"
     if chunk.kind == PROFILE:
         profile = _profile(chunk.content(data), MOST + 1)
         if not profile:

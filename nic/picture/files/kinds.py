@@ -1,5 +1,6 @@
 """Kinds of files that nic does not read, told apart by their first bytes, each with a remedy."""
 
+import struct
 from typing import NamedTuple
 
 from nic.picture.files import jpeg
@@ -84,7 +85,7 @@ def kind_of(data: bytes) -> Kind | None:
     for at, signature, kind in SIGNATURES:
         if data.startswith(signature, at):
             return kind
-    variant = _jpeg(data) if data.startswith(b"\xff\xd8") else _photoshop(data)
+    variant = _jpeg(data) or _photoshop(data) or _bitmap(data)
     if variant is not None:
         return variant
     head = data[:HEAD].lower().lstrip(b"\xef\xbb\xbf \t\r\n")
@@ -95,7 +96,7 @@ def kind_of(data: bytes) -> Kind | None:
 
 def _jpeg(data: bytes) -> Kind | None:
     """The kind of a JPEG that Pillow cannot read, by its frame."""
-    marker, bits = jpeg.frame(data) or (0, 0)
+    marker, bits = (jpeg.frame(data) if data.startswith(b"\xff\xd8") else None) or (0, 0)
     if marker == jpeg.LS:
         return Kind("JPEG-LS", CONVERT)
     if marker in jpeg.LOSSLESS and 2 <= bits <= 16:
@@ -109,3 +110,15 @@ def _photoshop(data: bytes) -> Kind | None:
     if data.startswith(b"8BPS\0\1") and bits in (16, 32):
         return Kind(f"a Photoshop file of {bits} bits per sample", AS_TIFF)
     return None
+
+
+def _bitmap(data: bytes) -> Kind | None:
+    """The kind of a BMP that Pillow cannot read, by its bits per pixel and its compression."""
+    if not data.startswith(b"BM") or len(data) < 54:
+        return None
+    bits, compression = struct.unpack_from("<HI", data, 28)
+    if compression in (3, 6) and bits in (16, 32):
+        return Kind(f"a BMP of {bits} bits per pixel with rare places for its colours", CONVERT)
+    if compression in (4, 5) and bits == 0:
+        return Kind(f"a BMP that holds a {'JPEG' if compression == 4 else 'PNG'}", CONVERT)
+    return Kind(f"a BMP of {bits} bits per pixel", CONVERT) if bits in (2, 64) else None

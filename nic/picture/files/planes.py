@@ -1,6 +1,7 @@
 """Pixels and alpha of an image that Pillow has loaded, with all bits of its file."""
 
 import logging
+import struct
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
         image.info["transparency"] = (key & most) * 255 // most
     grey = image.mode in ("1", "L", "LA", "La")
     if not image.has_transparency_data:
+        if image.format == "BMP" and _has_mask_of_alpha(data):
+            log.warning("note: the transparency of a BMP of 16 bits per pixel is not kept")
         return np.array(image.convert("L" if grey else "RGB"), np.uint8), None
     rgba = np.array((image.convert("LA") if grey else image).convert("RGBA"), np.uint8)
     pixels = rgba[..., 0] if grey else rgba[..., :3]
@@ -74,3 +77,9 @@ def _stored_bits(image: Any, data: bytes) -> int:
 
         return max(jpeg2000.depths(data), default=0)
     return 0
+
+
+def _has_mask_of_alpha(data: bytes) -> bool:
+    """Whether a BMP says in which bits of a pixel its alpha is; of 16 bits, Pillow reads none."""
+    size, bits, compression = struct.unpack_from("<I10xHI", data.ljust(70, b"\0"), 14)
+    return size >= 56 and bits == 16 and compression == 3 and any(data[66:70])

@@ -5,8 +5,10 @@ tifffile gives the samples as they are stored, and this module gives them their 
 
 import io
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from nic.picture.files.kinds import DEVELOP
 from nic.picture.metadata import Metadata
 from nic.picture.metadata.reading import of_parts
 from nic.picture.metadata.tags import of_directory
-from nic.types import peak
+from nic.types import Pixels, peak
 
 log = logging.getLogger("nic")
 
@@ -40,6 +42,10 @@ REDUCED = 1  # flag in the tag NewSubfileType: a thumbnail
 ORIENTATION, COLOUR_MAP, INK_SET, XMP, ICC = 274, 320, 332, 700, 34675  # tags
 CMYK = 1  # value of INK_SET
 JPEG = (6, 7, 33007)  # compressions whose decoder turns YCbCr into RGB
+# Compressions whose samples may be predicted: LZW, Deflate, LZMA, Zstandard. As in libtiff, the tag
+# Predictor means nothing with others.
+PREDICTED = (5, 8, 32946, 34925, 50000)
+_SETTING = Lock()  # of Pillow, for the whole process
 
 
 def read(data: bytes, limit: Limit) -> Decoded | None:
@@ -60,6 +66,8 @@ def read(data: bytes, limit: Limit) -> Decoded | None:
         if page.photometric == YCBCR and page.compression not in JPEG:
             return None
         _check_places(page, len(data))
+        if page.compression not in PREDICTED:
+            page.predictor = 1
         planes = _stored(page)
         samples = np.moveaxis(planes[:, 0], 0, -2).reshape(*planes.shape[2:4], -1)
         head = page if len(page.treeindex) == 1 else file.pages.first  # it describes those inside
@@ -67,6 +75,19 @@ def read(data: bytes, limit: Limit) -> Decoded | None:
         icc, xmp = (_bytes(page.tags, code) or _bytes(head.tags, code) for code in (ICC, XMP))
         turn = int(page.tags.valueof(ORIENTATION, head.tags.valueof(ORIENTATION, 1)))
         return _with_meaning(page, samples, colours, of_parts(icc, exif, xmp)[0], turn)
+
+
+@contextmanager
+def through_libtiff() -> Iterator[None]:
+    """Let Pillow open TIFF files by libtiff, as its own reader knows no subsampled colour."""
+    from PIL import TiffImagePlugin
+
+    with _SETTING:
+        before, TiffImagePlugin.READ_LIBTIFF = TiffImagePlugin.READ_LIBTIFF, True
+        try:
+            yield
+        finally:
+            TiffImagePlugin.READ_LIBTIFF = before
 
 
 def _first(file: Any) -> Any:
@@ -96,13 +117,17 @@ def _check(page: Any) -> int:
     """How many samples of a pixel are colour. Raises UsageError for what cannot be coded."""
     if page.photometric in REFUSED:
         raise UsageError(f"the picture is {REFUSED[page.photometric]}; convert it to RGB first")
+    if isinstance(page.bitspersample, tuple) or isinstance(page.sampleformat, tuple):
+        raise UsageError("the samples of a pixel differ in kind; convert it to 8 or 16 bits first")
     kind = KINDS.get(page.sampleformat)
     if kind or not 0 < page.bitspersample <= 16:
         what = f"{kind} samples" if kind else f"samples of {page.bitspersample} bits"
         raise UsageError(f"the picture has {what}; convert it to 8 or 16 bits first")
+    if page.imagedepth != 1:
+        raise UsageError(f"the TIFF is {page.imagedepth} pictures deep; save one of them first")
     colours = COLOURS.get(page.photometric, MAX_SAMPLES + 1)
     inks = page.photometric == SEPARATED and page.tags.valueof(INK_SET, CMYK) != CMYK
-    if inks or page.imagedepth != 1 or not colours <= page.samplesperpixel <= MAX_SAMPLES:
+    if inks or not colours <= page.samplesperpixel <= MAX_SAMPLES:
         raise UsageError(
             f"the TIFF has {page.samplesperpixel} samples a pixel of photometry "
             f"{int(page.photometric)}; convert it to RGB first"
@@ -164,12 +189,21 @@ def _with_meaning(
     return Decoded(pixels, alpha, found, turn)
 
 
-def _looked_up(page: Any, indices: NDArray[Any]) -> NDArray[np.uint8]:
-    """The colours of palette indices (H, W): uint8 (H, W, 3)."""
-    table = np.array(page.tags.valueof(COLOUR_MAP), np.uint16).reshape(3, -1).T
-    if table.max(initial=0) > 255:  # else it was written as bytes, against the standard
-        table //= 256
-    return np.asarray(table[indices], np.uint8)
+def _looked_up(page: Any, indices: NDArray[Any]) -> Pixels:
+    """The colours of palette indices (H, W): (H, W, 3), of 16 bits if the palette needs them.
+
+    Raises: CorruptError without a palette.
+    """
+    values = page.tags.valueof(COLOUR_MAP)
+    if values is None:
+        raise CorruptError("the picture is damaged: its TIFF file has no palette")
+    table = np.array(values, np.uint16).reshape(3, -1).T
+    high, low = table >> 8, table & 255
+    if not high.any():  # it was written as bytes, against the standard
+        table = low.astype(np.uint8)
+    elif (low == high).all() or not low.any():  # two ways to write bytes
+        table = high.astype(np.uint8)
+    return np.asarray(table[indices])
 
 
 def _bytes(tags: Any, code: int) -> bytes:
