@@ -13,7 +13,7 @@ from nic.encoder import Encoder
 from nic.entropy import coding
 from nic.format.channels import joined, latents
 from nic.format.records import Record, Stage
-from nic.limits import Limit
+from nic.limits import KERAS, NATIVE, Limit
 from nic.loader import Loader
 from nic.picture.rows import Rows
 from nic.settings import Encoding, Settings
@@ -25,7 +25,8 @@ class Codec(Encoder, Decoder):
     def __init__(self, settings: Settings | None = None, **changes: Any) -> None:
         """Fields of ``nic.settings.Settings`` in ``changes`` replace those of ``settings``."""
         self.settings = replace(settings or Settings(), **changes)
-        self.limit = Limit(self.settings.max_pixels, self.settings.processes)
+        transform = KERAS if self.settings.on_keras else NATIVE
+        self.limit = Limit(self.settings.max_pixels, self.settings.processes, transform)
         self.loader = Loader(self.settings)
 
     def compress(self, picture: Rows, options: Encoding | None = None) -> Iterator[Record]:

@@ -18,8 +18,10 @@ MAX_LATENT = 1e9  # magnitude; transforms give far less, and a network stays fin
 UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 COUNT = re.compile(r"([0-9]{1,15})([kMG]?)")
 
-TRANSFORM = 190  # bytes per pixel: a network's activations
-FIXED = 600 << 20  # bytes: the activations of one tile, which is the most, and the program itself
+TRANSFORM = 190  # bytes per pixel: what a transform needs beside the picture, and its latents
+NATIVE = 90 << 20  # bytes: ... which is a pass of the reference over 8192 columns, at most
+KERAS = 600 << 20  # bytes: ... or the activations of one tile
+STRIPS = 128 << 20  # bytes: the program, and a pass of the default network over 20,000 columns
 
 
 class Work(IntEnum):
@@ -27,25 +29,28 @@ class Work(IntEnum):
 
     SYMBOLS = 4  # payloads to symbols: 3.8 (2000x2000), 3.3 (5000x5000)
     LATENTS = 11  # payloads to latents: 10.1, 9.3
-    PICTURE = 20  # without the network: a picture file to pixels 16.8, latents to a picture 13
+    PICTURE = 20  # a file to latents 13.4 (6000x4000), a record to a PPM 17.8 (4096x2048) and 16.3
 
-    DEEP_PICTURE = 28  # decoding to 16 bits per sample: 21 to 27 (6000x4000)
+    DEEP_PICTURE = 28  # a record to a PPM of 16 bits per sample: 23 and 24; a strip of 8 bits: 27
 
     @classmethod
     def picture(cls, depth: int) -> Self:
         """The work of decoding a picture to ``depth`` bits per sample, 8 or 16."""
         return cls.PICTURE if depth == 8 else cls.DEEP_PICTURE
 
-    def pixels_in(self, memory: int) -> int:
-        """How many pixels fit into ``memory`` bytes."""
+    def pixels_in(self, memory: int, transform: int = NATIVE) -> int:
+        """How many pixels fit into ``memory`` bytes, if a transform takes ``transform`` at most."""
         if self < Work.PICTURE:
             return memory // self
-        return max(memory // TRANSFORM, max(0, memory - FIXED) // self)
+        return max(memory // TRANSFORM, max(0, memory - transform) // self)
 
 
 def pixels_of_strip(memory: int) -> int:
-    """The most pixels of a strip for which all stages stay below ``memory`` bytes; may be 0."""
-    return max(0, memory - FIXED) // Work.PICTURE
+    """The most pixels of a strip for which all stages stay below ``memory`` bytes; may be 0.
+
+    This is with native code. Keras needs some hundred MB more for its tiles.
+    """
+    return max(0, memory - STRIPS) // Work.DEEP_PICTURE
 
 
 @dataclass(frozen=True)
@@ -55,10 +60,12 @@ class Limit:
     Attributes:
         max_pixels: None for as many as free memory holds.
         processes: how many processes start at once and share the free memory equally.
+        transform: bytes that a transform takes at most: ``NATIVE`` or ``KERAS``.
     """
 
     max_pixels: int | None = None
     processes: int = 1
+    transform: int = NATIVE
 
     def check(self, width: int, height: int, work: Work) -> None:
         """Raises NicError when a picture has too many pixels for this work."""
@@ -67,7 +74,8 @@ class Limit:
             free = free_memory()
             if free is None:
                 return
-            allowed, why = work.pixels_in(free // self.processes), ", as many as free memory holds"
+            allowed = work.pixels_in(free // self.processes, self.transform)
+            why = ", as many as free memory holds"
             if self.processes > 1:
                 why = f"{why} in each of {self.processes} processes"
         if width * height > allowed:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nic.types import Depth
 
 BackendName = Literal["auto", "native", "keras"]
-STRIP_PIXELS = pixels_of_strip(1200 << 20)
+STRIP_MEMORY = 400 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,16 @@ class Settings:
     backend: BackendName = "auto"
     device: str = "auto"
     threads: int = 1
-    strip_pixels: int = STRIP_PIXELS
+    strip_pixels: int = pixels_of_strip(STRIP_MEMORY)
     cores: int | None = None
     max_pixels: int | None = None
     processes: int = 1
+
+    @property
+    def on_keras(self) -> bool:
+        """Whether Keras runs the networks."""
+        on_gpu = self.device.startswith("gpu")
+        return self.backend == "keras" or (self.backend == "auto" and on_gpu)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def max_memory(function: F) -> F:
         "strip_pixels",
         type=Bytes("800M or 2G"),
         metavar="SIZE",
-        default="1200M",
+        default="400M",
         show_default=True,
         callback=_strip_pixels,
         help="Code a picture in strips if it would need more memory than SIZE. The units k, M and "
