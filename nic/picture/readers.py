@@ -18,7 +18,7 @@ from nic.models.quiet import native_stderr_closed, pillow_warnings_ignored
 from nic.picture import pam, png
 from nic.picture.colour import declared
 from nic.picture.files import loading, pnm
-from nic.picture.files.planes import DEEP, planes_of
+from nic.picture.files.planes import DEEP, note_channels, planes_of
 from nic.picture.formats import READERS
 from nic.picture.metadata import Keep, Metadata
 from nic.picture.metadata.reading import note_lost, of_file, of_turned
@@ -120,6 +120,7 @@ def _picture(image: Any, data: bytes, keep: Keep, shown: loading.Box | None = No
         if keep == "all":
             note_lost(image)
         found, turn = of_file(image, colour)
+        note_channels(image, data)
         if image.mode == "CMYK":
             from nic.picture.colour.cmyk import without_inks
 
@@ -187,7 +188,7 @@ def opened(data: bytes) -> Any:
     Raises: CorruptError when no plugin can open the file, or its format is not read.
     """
     with _damage(), _as_needed(data):
-        image = _of_plugins(data)
+        image, begins = _of_plugins(data)
     if image is not None and image.format in READERS:
         return image
     from nic.picture.files.kinds import kind_of
@@ -197,7 +198,8 @@ def opened(data: bytes) -> Any:
         raise UsageError(f"this is {kind.name}, which is not read; {kind.remedy}")
     if image is not None:
         raise UsageError(f"this is {image.format}, which is not read; convert it to PNG first")
-    raise CorruptError("this is not a picture that can be read")
+    though = f", though it begins as {begins}" if begins in READERS else ""
+    raise CorruptError(f"this is not a picture that can be read{though}")
 
 
 def _as_needed(data: bytes) -> AbstractContextManager[None]:
@@ -209,10 +211,14 @@ def _as_needed(data: bytes) -> AbstractContextManager[None]:
     return tiff.through_libtiff()
 
 
-def _of_plugins(data: bytes) -> Any:
-    """The image of a file, opened by the first plugin that accepts it; None if none does."""
+def _of_plugins(data: bytes) -> tuple[Any, str]:
+    """The image of a file, opened by the first plugin that can; None if none can.
+
+    Also the name of the first plugin that knows the first bytes of the file, or "".
+    """
     from PIL import Image
 
+    begins = ""
     tried: set[str] = set()
     for load in (Image.preinit, Image.init):  # first plugins of common formats, then all
         load()
@@ -221,5 +227,6 @@ def _of_plugins(data: bytes) -> Any:
             factory, accepts = Image.OPEN[name]
             with suppress(*DAMAGE), native_stderr_closed():  # another format, or damage
                 if accepts is None or accepts(data[:16]) is True:
-                    return factory(io.BytesIO(data), "")
-    return None
+                    begins = begins or (name if accepts else "")
+                    return factory(io.BytesIO(data), ""), begins
+    return None, begins

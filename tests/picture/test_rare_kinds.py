@@ -206,3 +206,41 @@ def test_subsampled_colour_without_compression_is_read(across, down, range_of_a_
 def test_a_rare_tiff_is_refused_in_words(data, kind, words):
     with pytest.raises(kind, match=words):
         read(data)
+
+
+# -- others -----------------------------------------------------------------------------------
+
+
+def photoshop(mode, *planes):
+    head = struct.pack(">4sH6xHIIHH12x", b"8BPS", 1, len(planes), H, W, 8, mode)
+    return head + struct.pack(">H", 0) + b"".join(plane.tobytes() for plane in planes)
+
+
+@pytest.mark.parametrize(
+    ("mode", "planes", "shape", "lost"),
+    [
+        (3, (RED, GREEN, BLUE), (H, W, 3), 0),
+        (3, (RED, GREEN, BLUE, GREY), (H, W, 4), 0),
+        (3, (RED, GREEN, BLUE, GREY, GREY), (H, W, 3), 2),
+        (1, (GREY,), (H, W), 0),
+        (1, (GREY, RED), (H, W), 1),
+        (4, (RED, GREEN, BLUE, GREY), (H, W, 3), 0),
+        (4, (RED, GREEN, BLUE, GREY, GREY), (H, W, 3), 1),
+        (7, (RED, GREEN, BLUE), (H, W), 2),
+    ],
+)
+def test_further_channels_of_photoshop_are_noted(caplog, mode, planes, shape, lost):
+    found, notes = notes_of(caplog, photoshop(mode, *planes))
+    assert found.samples.shape == shape
+    wanted = [f"note: channels of the Photoshop file that are not kept: {lost}"] if lost else []
+    assert [note for note in notes if "CMYK" not in note] == wanted
+
+
+@pytest.mark.parametrize(
+    ("start", "name"), [(b"\xff\xd8\xff\xe0", "JPEG"), (SIGNATURE, "PNG"), (b"GIF89a", "GIF")]
+)
+def test_what_begins_as_a_picture_is_named(start, name):
+    with pytest.raises(CorruptError, match=f"can be read, though it begins as {name}$"):
+        read(start.ljust(99, b"?"))
+    with pytest.raises(CorruptError, match=r"can be read$"):
+        read(b"?" * 99)

@@ -16,6 +16,13 @@ log = logging.getLogger("nic")
 DEEP = b"\x10"  # in a PNG, at offset 24: 16 bits per sample
 
 
+def note_channels(image: Any, data: bytes) -> None:
+    """Log a note if a Photoshop file has channels that Pillow does not read."""
+    lost = int.from_bytes(data[12:14], "big") - len(image.getbands())
+    if image.format == "PSD" and lost > 0:
+        log.warning("note: channels of the Photoshop file that are not kept: %d", lost)
+
+
 def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
     """Pixels (H, W[, 3]) and alpha (H, W) or None of a loaded image.
 
