@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 from places import SHARED
 from records import CHANNELS, to_bytes
@@ -20,6 +21,10 @@ PHOTOGRAPHS = ("astronaut", "chelsea", "coffee")
 # A shell starts what it runs in the background with SIGINT ignored, which every process that a
 # test starts would inherit: tests of interrupts would wait for nothing.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# On a busy machine, the time of one example says nothing.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session", autouse=True)
