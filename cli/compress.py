@@ -72,9 +72,12 @@ def main(
       nic compress --refine 200 a.png
       nic compress < a.png | ssh host 'cat > a.nic'
     """
-    from nic.search.target import target_of
+    target = None
+    targets = (target_bpp, target_size, target_psnr, target_ssimulacra2)
+    if any(value is not None for value in targets):
+        from nic.search.target import target_of  # takes time
 
-    target = target_of(target_bpp, target_size, target_psnr, target_ssimulacra2)
+        target = target_of(*targets)
     if target is not None and quality is not None:
         raise UsageError("give -q or a target, not both")
     if strict and target is None:

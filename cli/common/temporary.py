@@ -3,7 +3,6 @@
 import errno
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
@@ -20,6 +19,7 @@ except ImportError:  # Windows, where an open file cannot be removed anyway
     fcntl = None  # type: ignore[assignment]
 
 
+FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 SURELY_SHORT = 100  # bytes of a name that no file system refuses
 TEMPORARY = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp", re.DOTALL)  # names that _create gives
 
@@ -72,11 +72,19 @@ def _create(target: Path) -> tuple[int, str]:
 def _made(target: Path) -> tuple[int, str]:
     """A new temporary file; its descriptor and name. Raises OSError."""
     try:
-        return tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+        return _new(target.parent, target.name)
     except OSError as error:  # the name with its additions may be longer than a file's name can be
         if error.errno != errno.ENAMETOOLONG:
             raise
-        return tempfile.mkstemp(".tmp", f".{_short(target.name)}.", target.parent)
+        return _new(target.parent, _short(target.name))
+
+
+def _new(folder: Path, name: str) -> tuple[int, str]:
+    """As tempfile.mkstemp, whose module takes longer to load than the rest of this takes."""
+    while True:
+        path = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.tmp")
+        with suppress(FileExistsError):
+            return os.open(path, FLAGS, 0o600), path
 
 
 def _short(name: str) -> str:

@@ -63,7 +63,7 @@ def read(data: bytes, limit: Limit = ANY, keep: Keep = "all") -> Picture:
         return Picture.of_samples(pam.read(data, limit))
     head = pnm.PNM.match(data)
     pnm.note_further(data)
-    if head is not None and pnm.is_deep(head):
+    if head is not None and pnm.is_read_here(head):
         return Picture(pnm.read(data, head, limit))
     with pillow_warnings_ignored():
         with _damage():

@@ -19,7 +19,6 @@ log = logging.getLogger("nic")
 
 # The errors that Pillow's writers raise for what a format cannot hold.
 FAILURES = (OSError, ValueError, TypeError, OverflowError, SystemError, RuntimeError, struct.error)
-EXTENSIONS = {"pgm": ".ppm"}  # by which imageio chooses a writer
 COLOUR_PGM = "a PGM holds only grey pictures and this one has colour; write a PPM"
 
 
@@ -72,7 +71,7 @@ def check_sides(pixels: Pixels, name: str) -> None:
 
 def _written(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
     """The bytes that the writer of a format makes. Raises NicError when it fails."""
-    if depth_of(samples) == 16 and name in ("ppm", "pgm"):
+    if name in ("ppm", "pgm"):  # without Pillow, whose import takes longer
         return pnm.write(samples)
     try:
         with native_stderr_closed():  # libraries print why they fail
@@ -89,8 +88,7 @@ def _by_library(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
         return (deep.write_tiff if name == "tiff" else deep.write_png)(samples, settings)
     import imageio.v3 as iio
 
-    extension = EXTENSIONS.get(name, f".{name}")
-    return bytes(iio.imwrite("<bytes>", samples, extension=extension, plugin="pillow", **settings))
+    return bytes(iio.imwrite("<bytes>", samples, extension=f".{name}", plugin="pillow", **settings))
 
 
 def note_alpha(picture: Picture, name: str) -> bool:

@@ -40,7 +40,7 @@ def pack(symbols: Symbols, places: Ints, beyond: Ints, codebook: tuple[int, int]
     """
     bits, last = [], -1
     channel, within = np.divmod(places, symbols[0].size)
-    for c in np.unique(channel).tolist():
+    for c in np.flatnonzero(np.bincount(channel)).tolist():  # np.unique would load numpy.ma
         at = _ends(symbols[c], codebook)
         amounts = np.zeros(len(at), np.int64)
         amounts[np.searchsorted(at, within[channel == c])] = np.abs(beyond[channel == c])

@@ -61,6 +61,10 @@ def test_hdr_of_other_encoders_is_read_as_hdr(tmp_path, tool, suffix):
     path = tmp_path / "a.png"
     path.write_bytes(invoke("decompress", data=invoke("compress", data=source).out).out)
     subprocess.run([tool, path, tmp_path / f"a.{suffix}"], check=True, capture_output=True)
+    if tool == "cjxl":
+        said = subprocess.run(["jxlinfo", tmp_path / "a.jxl"], capture_output=True, check=True)
+        if b"PQ" not in said.stdout:
+            pytest.skip("this cjxl does not read cICP")
     packed = invoke("compress", tmp_path / f"a.{suffix}", "-o", "-").out
     assert chunks_of(invoke("decompress", data=packed).out)[b"cICP"][:2] == PQ[:2]
 

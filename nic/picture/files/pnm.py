@@ -1,6 +1,7 @@
 """PGM and PPM, netpbm's formats P2, P3, P5 and P6: headers, and samples of more than 8 bits.
 
-Pillow reads and writes them with 8 bits per sample.
+Binary files whose greatest sample is 255 are read here too, as Pillow's import takes longer. Pillow
+reads the others.
 """
 
 import logging
@@ -34,23 +35,31 @@ def is_deep(head: re.Match[bytes] | None) -> bool:
     return head is not None and head[1] != b"4" and int(head[4]) > 255
 
 
+def is_read_here(head: re.Match[bytes]) -> bool:
+    """Whether ``read`` reads the file of a header, a match of ``PNM``."""
+    return is_deep(head) or (head[1] not in PLAIN and int(head[4]) == 255)
+
+
 def read(data: bytes, head: re.Match[bytes], limit: Limit) -> Pixels:
-    """The first picture of a file with more than 8 bits per sample: uint16 (H, W[, 3]).
+    """The first picture of a file: uint16 (H, W[, 3]), or uint8 if the greatest sample is 255.
 
     Raises: CorruptError for damage, NicError when the picture is larger than ``limit``.
     """
     width, height, most = (int(head[i]) for i in (2, 3, 4))
     limit.check(width, height, Work.PICTURE)
     check_most(most)
+    if not (width and height):
+        raise CorruptError("the picture is damaged: it has no pixels")
     shape = (height, width) if head[1] in GREY else (height, width, 3)
     count = int(np.prod(shape))
     if head[1] in PLAIN:
         values = _numbers(data[head.end() :], count)
-    elif len(data) - head.end() < 2 * count:
+        return scaled(values.reshape(shape), most)
+    kind: np.dtype[Any] = np.dtype(np.uint8 if most == 255 else ">u2")
+    if len(data) - head.end() < kind.itemsize * count:
         raise CorruptError(SHORT)
-    else:
-        values = np.frombuffer(data, ">u2", count, head.end())
-    return scaled(values.reshape(shape), most)
+    samples: Pixels = np.frombuffer(data, kind, count, head.end()).reshape(shape)
+    return samples if most == 255 else scaled(samples, most)
 
 
 def note_further(data: bytes) -> None:
