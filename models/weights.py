@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 NAME = "weights.npy"
@@ -33,10 +34,14 @@ def of_transform(data: bytes, transform: str) -> dict[str, NDArray[np.float32]]:
     Args: data: the content of the file.
     Raises: ValueError when it is none.
     """
-    record = np.load(BytesIO(data), allow_pickle=False, max_header_size=HEADER)
-    names = record.dtype.names
-    if names is None:
-        raise ValueError("no fields")
+    file = BytesIO(data)
+    version = npy.read_magic(file)
+    read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, kind = read_header(file, max_header_size=HEADER)
+    names = kind.names
+    if names is None or shape or kind.hasobject:
+        raise ValueError("not one record of arrays")
+    record = np.frombuffer(data, kind, 1, file.tell())[0]  # not copied, as np.load would
     start = f"{transform}/"
     return {
         name.removeprefix(start): np.asarray(record[name], np.float32)

@@ -8,7 +8,7 @@ import errno
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,11 @@ class Broken:
 
 def installed() -> list[Model]:
     """Every installed model that can be used, sorted by name, newest version first."""
-    models = {found.content_hash: found for found in _read_all() if isinstance(found, Model)}
+    return _in_order(_read_all())
+
+
+def _in_order(every: Iterable[Model | Broken]) -> list[Model]:
+    models = {found.content_hash: found for found in every if isinstance(found, Model)}
     return sorted(models.values(), key=lambda model: (model.name, -model.version))
 
 
@@ -73,8 +77,9 @@ def by_name(name: str = DEFAULT) -> Model:
 
     Raises: ModelError when there is no such model that can be used.
     """
-    models = installed()
-    damaged = [found.error for found in broken() if found.may_be(name)]
+    every = list(_read_all())
+    models = _in_order(every)
+    damaged = [each.error for each in every if isinstance(each, Broken) and each.may_be(name)]
     for model in models:
         if name in (model.name, f"{model.name}-{model.version}"):
             for error in damaged:
