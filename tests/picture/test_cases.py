@@ -1,6 +1,7 @@
 """Files after public reports, and HDR from end to end: what is declared means the same after it."""
 
 import io
+import re
 import shutil
 import subprocess
 
@@ -57,6 +58,9 @@ def test_hdr_of_other_encoders_is_read_as_hdr(tmp_path, tool, suffix):
     """The encoder takes cICP from a PNG that nic wrote."""
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
+    told = subprocess.run([tool, "--version"], check=True, capture_output=True, text=True).stdout
+    if re.match(r"cjxl v0\.[0-7]\.", told):
+        pytest.skip("cjxl reads cICP from version 0.8 on")
     source = with_chunks(imagecodecs.png_encode(hdr()), (b"cICP", PQ))
     path = tmp_path / "a.png"
     path.write_bytes(invoke("decompress", data=invoke("compress", data=source).out).out)

@@ -244,3 +244,47 @@ def test_what_begins_as_a_picture_is_named(start, name):
         read(start.ljust(99, b"?"))
     with pytest.raises(CorruptError, match=r"can be read$"):
         read(b"?" * 99)
+
+
+MISSING = "note: the file ends before the last of its pixels"
+
+
+@pytest.mark.parametrize("settings", [{}, {"progressive": True}, {"restart_marker_blocks": 2}])
+@pytest.mark.parametrize("samples", [RGB, GREY], ids=["colour", "grey"])
+def test_a_jpeg_whose_end_marker_is_too_early_gets_a_note(caplog, samples, settings):
+    samples = samples.repeat(9, axis=0)
+    samples = samples ^ np.random.default_rng(1).integers(0, 64, samples.shape, np.uint8)
+    whole = saved(samples, "JPEG", quality=95, **settings)
+    assert notes_of(caplog, whole)[1] == []
+    assert notes_of(caplog, whole + b"trailer")[1] == []
+    caplog.clear()
+    found, notes = notes_of(caplog, whole[: len(whole) * 4 // 5] + b"\xff\xd9")
+    assert found.samples.shape == samples.shape
+    assert notes == [MISSING]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (8, 9), (17, 33)])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("subsampling", [0, 2])
+def test_a_whole_jpeg_needs_no_note(caplog, size, progressive, subsampling):
+    samples = np.resize(RGB, (*size, 3))
+    for quality in (10, 100):
+        data = saved(samples, "JPEG", quality=quality, progressive=progressive,
+                     subsampling=subsampling)  # fmt: skip
+        assert notes_of(caplog, data)[1] == []
+
+
+@pytest.mark.parametrize("end", [b"", b"\xff\xd9"])
+def test_a_jpeg_that_is_cut_anywhere_is_noted_or_refused(caplog, end):
+    """Also between its scans, and inside of the header of a scan."""
+    data = saved(RGB, "JPEG", progressive=True)
+    refused = []
+    for length in range(len(data) // 3, len(data) - 2, 7):
+        caplog.clear()
+        try:
+            notes = notes_of(caplog, data[:length] + end)[1]
+        except CorruptError as error:
+            refused.append(str(error))
+        else:
+            assert notes == [MISSING]
+    assert not any("unpack" in message for message in refused)

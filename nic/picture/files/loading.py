@@ -34,6 +34,11 @@ def loaded(image: Any, data: bytes, opened: Callable[[bytes], Any]) -> Any:
             image = opened(whole)
             image.load()
         else:
+            if image.format == "JPEG":
+                from nic.picture.files import jpeg
+
+                if jpeg.lacks_pixels(data, opened):
+                    log.warning("note: the file ends before the last of its pixels")
             return image
     log.warning("note: the end marker of the file is missing")
     return image
