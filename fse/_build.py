@@ -16,7 +16,7 @@ from setuptools.command.build_ext import build_ext
 HERE = Path(__file__).parent
 HEADERS = {
     "nic.fse._fse": HERE / "fse.h",
-    "nic.models._transform": HERE.parent / "models" / "transform.h",
+    "nic.models.native._transform": HERE.parent / "models" / "native" / "transform.h",
 }
 
 

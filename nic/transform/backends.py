@@ -135,7 +135,7 @@ class NativeBackend:
         return self.start_synthesis(latents.shape[1:], grey, depth).push(latents)
 
     def _layers(self, name: str) -> Any:
-        from nic.models.layers import transform_of
+        from nic.models.native.layers import transform_of
 
         return transform_of(self._model, name)
 

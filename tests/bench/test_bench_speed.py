@@ -142,7 +142,7 @@ def test_stages_add_up_to_the_codec(model):
     assert whole["codec encode"]() == calls["pack"]()
     assert whole["codec decode"]().shape == calls["synthesis"]().shape == pixels.shape
     alone = stages.network_calls(pixels, network)
-    assert alone["network encode"]().shape == (6, 8, model.channels)
+    assert alone["network encode"]().shape == (model.channels, 6, 8)
     assert alone["network decode"]().shape == (48, 64, 3)
 
 
@@ -228,14 +228,14 @@ def test_the_reference_network_runs_on_keras(model):
     pytest.importorskip("keras", reason="Keras is not installed")
     network = reference.load("keras", "cpu", model)
     latents = network.analyse(np.zeros((16, 24, 3), np.uint8))
-    assert latents.shape == (2, 3, reference.CHANNELS)
+    assert latents.shape == (reference.CHANNELS, 2, 3)
     assert network.synthesise(latents, False, 8).shape == (16, 24, 3)
 
 
 def test_the_reference_network_runs_natively(model):
     network = reference.load("native", "cpu", model)
     latents = network.analyse(np.zeros((16, 24, 3), np.uint8))
-    assert latents.shape == (2, 3, reference.CHANNELS)
+    assert latents.shape == (reference.CHANNELS, 2, 3)
     assert network.synthesise(latents, False, 8).shape == (16, 24, 3)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from nic.errors import ModelError, UsageError
-from nic.models import layers, native, zoo
-from nic.models.layers import Layer, Transform
-from nic.models.native import Isa, Network
+from nic.models import native, zoo
+from nic.models.native import Isa, Network, layers
+from nic.models.native.layers import Layer, Transform
 
 STRIDE = 8
 HAS_FMA = native.Isa(native.lib.transform_best()) != Isa.PORTABLE

@@ -4,8 +4,9 @@ Its weights are random, as they do not change the time.
 """
 
 from nic.errors import ModelError
-from nic.models import layers, zoo
+from nic.models import zoo
 from nic.models.keras_backend import KerasBackend
+from nic.models.native import layers
 from nic.transform import backends as backends
 from nic.transform.tiles import Tiled
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import ModelError, NicError, UsageError
-from nic.models._transform import ffi, lib
-from nic.models.layers import Transform
+from nic.models.native._transform import ffi, lib
+from nic.models.native.layers import Transform
 from nic.types import STRIDE
 
 VARIABLE = "NIC_ISA"  # names the instruction set to use, for tests and reports

@@ -1,6 +1,6 @@
 /* transform_fuzz.c - random networks and pictures through transform.c, under sanitisers:
  *
- *     cc -std=c11 -O1 -g -ffp-contract=off -fsanitize=address,undefined models/transform*.c -lm
+ *     cc -std=c11 -O1 -g -ffp-contract=off -fsanitize=address,undefined models/native/transform*.c -lm
  *     ./a.out [SEED [ROUNDS]]
  *
  * Each round makes a list of layers and a picture of random size. It computes the result as plainly
