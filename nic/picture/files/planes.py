@@ -5,6 +5,7 @@ import struct
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nic.errors import UsageError
 from nic.picture.pixels import Picture
@@ -13,6 +14,7 @@ from nic.types import Pixels
 
 log = logging.getLogger("nic")
 
+AT_A_TIME = 1 << 20  # pixels
 DEEP = b"\x10"  # in a PNG, at offset 24: 16 bits per sample
 
 
@@ -50,10 +52,24 @@ def planes_of(image: Any, data: bytes) -> tuple[Pixels, Pixels | None]:
     if not image.has_transparency_data:
         if image.format == "BMP" and _has_mask_of_alpha(data):
             log.warning("note: the transparency of a BMP of 16 bits per pixel is not kept")
-        return np.array(image.convert("L" if grey else "RGB"), np.uint8), None
-    rgba = np.array((image.convert("LA") if grey else image).convert("RGBA"), np.uint8)
-    pixels = rgba[..., 0] if grey else rgba[..., :3]
-    return np.ascontiguousarray(pixels), np.ascontiguousarray(rgba[..., 3])
+        return _converted(image, "L" if grey else "RGB"), None
+    samples = _converted(image, "LA") if grey else _converted(image, "RGBA")
+    pixels = samples[..., 0] if grey else samples[..., :3]
+    return np.ascontiguousarray(pixels), np.ascontiguousarray(samples[..., -1])
+
+
+def _converted(image: Any, mode: str) -> NDArray[np.uint8]:
+    """The samples of an image in another mode, (H, W), or (H, W, n) for n bands.
+
+    It is converted some rows at a time, because Pillow holds four copies meanwhile.
+    """
+    (width, height), bands = image.size, len(mode)
+    out = np.empty((height, width) if bands == 1 else (height, width, bands), np.uint8)
+    step = max(1, AT_A_TIME // width)
+    for top in range(0, height, step):
+        rows = image.crop((0, top, width, min(top + step, height)))
+        out[top : top + step] = np.asarray(rows.convert(mode))
+    return out
 
 
 def _deep(image: Any, data: bytes) -> Pixels | None:
