@@ -156,7 +156,7 @@ def entropy(weights: keras.KerasTensor) -> keras.KerasTensor:
 class SoftRateDistortion(keras.Model):
     """Both transforms and the quantizer; maps a batch to its rate and distortion.
 
-    Compile it with its ``objective`` as the loss. The reference trains with Adam at a learning
+    Compile it with its ``objective`` as the loss. The reference trained with Adam at a learning
     rate of 1e-4, halved every 1000 epochs.
     """
 
@@ -178,6 +178,12 @@ class SoftRateDistortion(keras.Model):
         mse = ops.mean(ops.square(error), axis=(1, 2, 3))
         bpp = entropy(weights) * (self.latents / STRIDE**2)
         return ops.stack([ops.ones_like(mse) * bpp, mse], axis=-1)
+
+    def start_from(self, other: "SoftRateDistortion") -> None:
+        """Copy the weights of ``other``, which may have more latent channels, in place."""
+        for own, theirs in zip(self.variables, other.variables, strict=True):
+            value = np.array(ops.convert_to_numpy(theirs))
+            own.assign(value[tuple(slice(n) for n in own.shape)])
 
     def objective(
         self, _: keras.KerasTensor, rate_distortion: keras.KerasTensor

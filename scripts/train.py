@@ -16,6 +16,7 @@ Each report is one line on stderr and one JSON object in OUT/metrics.jsonl.
 import math
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -41,6 +42,7 @@ MADE = 700  # made pictures, from which a share of the patches is cut
     type=click.Path(exists=True, path_type=Path),
     help="Checkpoint to start a fresh run from.",
 )
+@click.option("--gamma", type=float, help="Sharpness of the reference's quantizer.")
 @click.option("--minutes", type=float, default=math.inf, help="Budget of training time.")
 @click.option("--steps", type=int, default=sys.maxsize, help="Budget of steps.")
 @click.option("--report", type=int, default=200, show_default=True, help="Steps per report.")
@@ -48,14 +50,16 @@ MADE = 700  # made pictures, from which a share of the patches is cut
               show_default=True, help="Of the networks' blocks; weights are float32.")  # fmt: skip
 @click.option("--save", type=float, default=3.0, show_default=True, help="Minutes per checkpoint.")
 def main(
-    config_path: Path, data: Path, out: Path, start: Path | None,
+    config_path: Path, data: Path, out: Path, start: Path | None, gamma: float | None,
     minutes: float, steps: int, report: int, precision: str, save: float,
 ) -> None:  # fmt: skip
     if minutes == math.inf and steps == sys.maxsize:
         raise click.UsageError("give a budget: --minutes or --steps")
     config = load_config(config_path)
-    if start is not None and isinstance(config, DcnConfig):
-        raise click.UsageError("the reference family starts from random weights, not --start")
+    if gamma is not None:
+        if not isinstance(config, DcnConfig):
+            raise click.UsageError("--gamma is for the reference family")
+        config = replace(config, quantizer=replace(config.quantizer, gamma=gamma))
     keras.config.set_dtype_policy(precision)
     out.mkdir(parents=True, exist_ok=True)
     found = load_pictures(data, config.training.patch)

@@ -12,7 +12,7 @@ import numpy as np
 
 from nic.models import dcn
 from nic.models.config import DcnConfig, ModelConfig, config_of
-from nic.models.training import rate_distortion
+from nic.models.training import dcn_start, rate_distortion
 from nic.models.training.soap import SOAP
 
 SAMPLE = 256  # patches that decide the order of the DCT filters
@@ -36,11 +36,10 @@ class Run:
             feed = rate_distortion.plain_batches(config.training, pictures, self.rng)
             self.model = dcn.SoftRateDistortion(config.transform.latents, config.quantizer.gamma)
             loss: Any = self.model.objective
+            dcn_start.start_as_dct(self.model, self._sample(pictures))
         else:
             feed = rate_distortion.batches(config, pictures, self.rng)
-            places = pictures.places(SAMPLE, config.training.patch, self.rng)
-            sample = rate_distortion.cut(pictures.pixels, places, config.training.patch)
-            patches = np.round(keras.ops.convert_to_numpy(sample) * 255).astype("uint8")
+            patches = self._sample(pictures)
             self.model = rate_distortion.RateDistortion(config, patches)
             loss = rate_distortion.loss
         self.optimizer = OPTIMIZERS[config.training.optimizer](
@@ -57,6 +56,13 @@ class Run:
         self.advance, self.at_once = self._one_by_one, 1
         if keras.backend.backend() == "jax":
             self.advance, self.at_once = self._compiled(), AT_ONCE
+
+    def _sample(self, pictures: rate_distortion.Pictures) -> Any:
+        """Patches uint8 (B, H, W, 3) for the start of the transforms."""
+        patch = self.config.training.patch
+        places = pictures.places(SAMPLE, patch, self.rng)
+        sample = rate_distortion.cut(pictures.pixels, places, patch)
+        return np.round(keras.ops.convert_to_numpy(sample) * 255).astype("uint8")
 
     def inputs(self, batch: rate_distortion.Batch) -> Any:
         """The model's inputs for a batch."""
