@@ -23,6 +23,11 @@ def loaded(image: Any, data: bytes, opened: Callable[[bytes], Any]) -> Any:
     Raises: Pillow's errors for damage.
     """
     with native_stderr_closed():  # libtiff prints its own messages
+        ends_early = False
+        if image.format == "JPEG":  # looked at before there are pixels, which would take memory
+            from nic.picture.files import jpeg
+
+            ends_early = jpeg.lacks_pixels(data, opened)
         try:
             image.load()
         except OSError:
@@ -34,11 +39,8 @@ def loaded(image: Any, data: bytes, opened: Callable[[bytes], Any]) -> Any:
             image = opened(whole)
             image.load()
         else:
-            if image.format == "JPEG":
-                from nic.picture.files import jpeg
-
-                if jpeg.lacks_pixels(data, opened):
-                    log.warning("note: the file ends before the last of its pixels")
+            if ends_early:
+                log.warning("note: the file ends before the last of its pixels")
             return image
     log.warning("note: the end marker of the file is missing")
     return image
