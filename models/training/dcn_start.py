@@ -102,7 +102,8 @@ def _place(y: int, x: int, colour: int, side: int) -> int:
 
 
 def _quiet(network: keras.Model, name: str) -> Kernel:
-    return QUIET * np.array(ops.convert_to_numpy(network.get_layer(name).kernel))
+    kernel = ops.convert_to_numpy(network.get_layer(name).kernel)
+    return np.array(kernel * QUIET, np.float32)
 
 
 def _assign(network: keras.Model, **kernels: Kernel) -> None:
