@@ -162,3 +162,5 @@ class Decoder:
         self.limit.check(header.width, header.height, work)
         if header.strip is not None:
             self.limit.check_named(header.width, header.strip[1])
+            if work >= Work.PICTURE:
+                self.limit.check_width(header.width)

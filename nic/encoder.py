@@ -77,6 +77,8 @@ class Encoder:
         encoding.check_size(picture.width, picture.height)
         self.limit.check_named(picture.width, picture.height)
         rows = strip_rows(picture.width, picture.height, self.settings.strip_pixels)
+        if rows < picture.height:
+            self.limit.check_width(picture.width)
         yield from self._encode(picture, rows, replace(options or Encoding(), **changes))
 
     def _encode(self, picture: Rows, rows: int, options: Encoding) -> Iterator[Record]:

@@ -21,6 +21,7 @@ COUNT = re.compile(r"([0-9]{1,15})([kMG]?)")
 TRANSFORM = 190  # bytes per pixel: what a transform needs beside the picture, and its latents
 NATIVE = 90 << 20  # bytes: ... which is a pass of the reference over 8192 columns, at most
 KERAS = 600 << 20  # bytes: ... or the activations of one tile
+COLUMN = 3600  # bytes per column of pixels: a pass of the default network
 STRIPS = 128 << 20  # bytes: the program, and a pass of the default network over 20,000 columns
 
 
@@ -83,6 +84,20 @@ class Limit:
                 f"{width}x{height} are {width * height} pixels and the limit is {allowed}{why}; "
                 f"see {OPTION}"
             )
+
+    def check_width(self, width: int) -> None:
+        """Raises NicError when memory cannot hold a pass over strips of this width.
+
+        A whole picture is transformed in parts if it is very wide, and strips are not.
+        """
+        free = free_memory()
+        if self.max_pixels is None and free is not None:
+            needed, share = width * COLUMN, free // self.processes
+            if needed > max(share, self.transform):
+                raise NicError(
+                    f"a picture in strips, {width} pixels wide, needs {needed >> 20} MB and "
+                    f"free memory holds {share >> 20}; see {OPTION}"
+                )
 
     def check_named(self, width: int, height: int) -> None:
         """``check``, but only against a ``max_pixels`` that was given, not against memory.

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from programs import assert_fails, invoke, program, run
-from records import header, to_bytes
+from records import from_bytes, header, to_bytes
 
 from nic import limits
 from nic.cli.batch import processes as workers
@@ -16,6 +16,7 @@ from nic.errors import NicError, UsageError
 from nic.format.index import Channel, Mode
 from nic.format.records import Record, Stage
 from nic.limits import Limit, Work, parse
+from nic.picture.rows import Rows
 
 GIGA = 1 << 30
 
@@ -153,6 +154,22 @@ def test_strips_cannot_add_up_to_more_than_memory(model):
     assert memory < 2 * GIGA
     result, _ = within(3 * GIGA, "nic-decode", "--tolerate", data=b"".join(parts))
     assert_fails(result, 1, "--max-pixels")
+
+
+def test_strips_that_are_too_wide_for_memory(model, monkeypatch, codec):
+    """A pass holds some rows of all columns; a whole picture of this width is done in parts."""
+    wide = (1 << 20, 16)
+    monkeypatch.setattr(limits, "free_memory", lambda: GIGA)
+    Limit().check(*wide, Work.PICTURE)
+    with pytest.raises(NicError, match="1048576 pixels wide, needs 3600 MB and free memory holds"):
+        Limit().check_width(wide[0])
+    Limit(max_pixels=GIGA).check_width(wide[0])  # who insists may try
+    record = from_bytes(claiming(model, *wide, strip=(0, 32)))
+    with pytest.raises(NicError, match="pixels wide"):
+        next(codec.decode_strips([record]))
+    rows = Rows(wide[0], 1 << 10, lambda n: np.zeros((n, wide[0]), np.uint8))
+    with pytest.raises(NicError, match="pixels wide"):
+        next(codec.encode_rows(rows))
 
 
 def test_pillow_s_own_limit_is_not_what_stops(tmp_path):
