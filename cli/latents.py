@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 @options.output
 @options.model
 @options.network
+@options.threads
 @options.max_pixels
 def main(files: tuple[str, ...], output: str | None, force: bool, **network: Any) -> None:
     """Write the latents of pictures as NumPy arrays, one array per picture.

@@ -31,10 +31,10 @@ class KerasBackend:
     model's weights are not installed, UsageError when there is no such device.
     """
 
-    def __init__(self, model: Model, device: str, cores: int | None = None) -> None:
-        if cores is not None:
+    def __init__(self, model: Model, device: str, threads: int | None = None) -> None:
+        if threads is not None:
             for variable in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
-                os.environ.setdefault(variable, str(cores))
+                os.environ.setdefault(variable, str(threads))
         self._keras, devices = _keras()
         self._model = model
         self._device = self._place(device, devices)

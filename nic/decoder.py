@@ -148,13 +148,13 @@ class Decoder:
             return record
         self._check_size(record, Work.SYMBOLS)
         prior = self.loader.tables(record.header) if record.class_map else None
-        return coding.decode(pack.unpack(record), prior, self.settings.threads)
+        return coding.decode(pack.unpack(record), prior, self.settings.threads or 1)
 
     def intact_symbols(self, record: Record) -> tuple[Record, Damage]:
         """A coded or packed record as symbols, and its damage; damaged channels are zero."""
         self._check_size(record, Work.SYMBOLS)
         prior = self.loader.tables(record.header) if record.class_map else None
-        return coding.decode_intact(pack.unpack(record), prior, self.settings.threads)
+        return coding.decode_intact(pack.unpack(record), prior, self.settings.threads or 1)
 
     def _check_size(self, record: Record, work: Work) -> None:
         """Raises NicError when a record or its whole picture is too large."""

@@ -147,7 +147,7 @@ class Encoder:
             record = rounding.quantize(record, self.loader.model(record.header), quality, channels)
         if record.stage == Stage.SYMBOLS and target > Stage.SYMBOLS:
             record = coding.encode(
-                record, self.loader.tables(record.header), coder, self.settings.threads
+                record, self.loader.tables(record.header), coder, self.settings.threads or 1
             )
         if record.stage == Stage.CODED and target > Stage.CODED:
             record = pack.pack(record)

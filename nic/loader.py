@@ -58,7 +58,7 @@ class Loader:
         """Both transforms of a model, on the backend and device of the settings."""
         if model.id not in self._transforms:
             s = self._settings
-            self._transforms[model.id] = backends.load(model, s.backend, s.device, s.cores)
+            self._transforms[model.id] = backends.load(model, s.backend, s.device, s.threads)
         return self._transforms[model.id]
 
     def refiner(self, model: zoo.Model) -> KerasBackend:
@@ -67,6 +67,6 @@ class Loader:
             used = self.transform(model)
             network = used.network if isinstance(used, Tiled) else None
             if not isinstance(network, KerasBackend):
-                network = KerasBackend(model, self._settings.device, self._settings.cores)
+                network = KerasBackend(model, self._settings.device, self._settings.threads)
             self._refiners[model.id] = network
         return self._refiners[model.id]

@@ -30,9 +30,9 @@ class Settings:
             this distortion; None for the model as it is named.
         backend: what runs the networks; ``auto`` is native unless a GPU is asked for.
         device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
-        threads: threads of the entropy coder; the bytes are the same for any number.
+        threads: of the transforms and the entropy coder; None for one per processor in the
+            transforms, and one in the entropy coder. The bytes are the same for any number.
         strip_pixels: a picture of more pixels becomes several records.
-        cores: processors that a network may use; None for all.
         max_pixels: a picture of more pixels is refused; None for as many as free memory holds.
         processes: how many processes share the free memory.
     """
@@ -41,9 +41,8 @@ class Settings:
     tune: str | None = None
     backend: BackendName = "auto"
     device: str = "auto"
-    threads: int = 1
+    threads: int | None = None
     strip_pixels: int = pixels_of_strip(STRIP_MEMORY)
-    cores: int | None = None
     max_pixels: int | None = None
     processes: int = 1
 

@@ -73,8 +73,8 @@ class Batch(Generic[How]):
         if self.scheduler is None:
             from nic.cli.batch.processes import in_workers
 
-            own = max(1, cores() // workers)
-            shared = replace(self.how.settings, cores=own, processes=workers)
+            threads = self.how.settings.threads or max(1, cores() // workers)
+            shared = replace(self.how.settings, threads=threads, processes=workers)
             task = self._task(replace(self.how, settings=shared))
             outcomes = in_workers(jobs, task, workers)
         else:

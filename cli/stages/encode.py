@@ -17,6 +17,7 @@ from nic.settings import Encoding
 @options.rate
 @options.model
 @options.network
+@options.threads
 @options.max_memory
 @options.max_pixels
 @options.refine

@@ -26,7 +26,7 @@ def main(
     output: str | None,
     force: bool,
     name: str | None,
-    threads: int,
+    threads: int | None,
     max_pixels: int | None,
 ) -> None:
     """Code symbols, each channel by itself in its shortest mode.

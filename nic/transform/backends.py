@@ -59,13 +59,13 @@ class Backend(Protocol):
 
 
 def load(
-    model: Model, backend: BackendName = "auto", device: str = "auto", cores: int | None = None
+    model: Model, backend: BackendName = "auto", device: str = "auto", threads: int | None = None
 ) -> Backend:
     """The backend for a model: native code, or what is asked for; Keras for a GPU.
 
     Args:
         device: ``auto``, ``cpu``, ``gpu`` or ``gpu:N``.
-        cores: how many processors a network may use; None for all.
+        threads: of a transform; None for one per processor.
     Raises: UsageError for a device that the backend or the machine does not have, ModelError
         when Keras is not installed.
     """
@@ -73,10 +73,10 @@ def load(
     if backend == "keras" or (backend == "auto" and on_gpu):
         from nic.models.keras_backend import KerasBackend
 
-        return Tiled(KerasBackend(model, device, cores))
+        return Tiled(KerasBackend(model, device, threads))
     if on_gpu:
         raise UsageError(f"the {backend} backend runs on the CPU; use --backend keras for a GPU")
-    return NativeBackend(model, cores)
+    return NativeBackend(model, threads)
 
 
 class NativeBackend:
@@ -87,9 +87,9 @@ class NativeBackend:
     the transform sees, so it gives the bits of one pass.
     """
 
-    def __init__(self, model: Model, cores: int | None = None) -> None:
+    def __init__(self, model: Model, threads: int | None = None) -> None:
         self._model = model
-        self._cores = cores
+        self._threads = threads
         self._networks: dict[str, Any] = {}
 
     @property
@@ -144,7 +144,7 @@ class NativeBackend:
             from nic.models.native import Network
 
             self._networks.setdefault(name, Network(self._layers(name), name == "analysis"))
-        threads = (self._cores or cores()) if width * height > SMALL else 1
+        threads = (self._threads or cores()) if width * height > SMALL else 1
         network: Pass = self._networks[name].start(width, height, colours, depth, threads)
         return network
 

@@ -58,7 +58,7 @@ def test_symbols_are_coded_to_the_same_bytes(codec, name):
 @pytest.mark.parametrize("name", sorted(PIXELS))
 def test_pixels_never_change(name, isa, threads, monkeypatch):
     monkeypatch.setenv(native.VARIABLE, isa)
-    codec = Codec(cores=threads)
+    codec = Codec(threads=threads)
     decoded = codec.decode(from_bytes((GOLDEN / f"{name}.nic").read_bytes())).pixels
     if isa != "portable" or native.Isa(native.lib.transform_best()) == native.Isa.PORTABLE:
         assert hashlib.sha256(decoded.tobytes()).hexdigest() == PIXELS[name]

@@ -6,12 +6,14 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 from programs import assert_fails, invoke, run
 from records import planes
 
+from nic.cli.common.options import networks
 from nic.codec import Codec
 from nic.format.records import Stage, read_records
-from nic.models import zoo
+from nic.models import native, zoo
 from nic.picture import readers
 from nic.transform import backends
 
@@ -137,3 +139,23 @@ def test_without_keras_its_backend_says_how_to_get_it(stages, monkeypatch):
     )
     result = invoke("decode", "--backend", "keras", data=stages["packed"])
     assert_fails(result, 4, "Keras is not installed", "pip install")
+
+
+@pytest.mark.parametrize(("options", "threads"), [(("-T", "3"), 3), (("-T", "0"), 5), ((), 5)])
+def test_threads_of_the_transforms(tmp_path, monkeypatch, photographs, options, threads):
+    asked, start = [], native.Network.start
+
+    def noted(network, *shape_and_threads):
+        asked.append(shape_and_threads[-1])
+        return start(network, *shape_and_threads)
+
+    monkeypatch.setattr(native.Network, "start", noted)
+    monkeypatch.setattr(backends, "cores", lambda: 5)
+    monkeypatch.setattr(networks, "cores", lambda: 5)
+    source = tmp_path / "a.png"
+    Image.fromarray(photographs["coffee"][:160, :160]).save(source)
+    packed = invoke("compress", *options, source, "-o", "-")
+    assert (packed.code, packed.err) == (0, "")
+    assert packed.out == invoke("compress", "-T", "1", source, "-o", "-").out
+    assert invoke("decompress", *options, data=packed.out).code == 0
+    assert asked == [threads, 1, threads]

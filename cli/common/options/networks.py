@@ -61,23 +61,21 @@ def _device(_: click.Context, __: click.Parameter, value: str) -> str:
 
 
 def threads(function: F) -> F:
-    """``-T``: threads of the entropy coder."""
+    """``-T``: threads of the transforms and the entropy coder."""
     return number(
         "-T",
         "--threads",
         type=Number(0),
-        default=1,
-        show_default=True,
         metavar="N",
-        help="Use N threads in the entropy coder; 0 means one per processor. The output does "
-        "not depend on N.",
+        help="Use N threads; 0 means one per processor. The output does not depend on N. Default: "
+        "one per processor in the transforms, 1 in the entropy coder.",
         callback=zero_for_all,
     )(function)
 
 
-def zero_for_all(_: click.Context, __: click.Parameter, value: int) -> int:
+def zero_for_all(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
     """A callback of click: 0 becomes the number of processors."""
-    return value or cores()
+    return cores() if value == 0 else value
 
 
 def max_memory(function: F) -> F:
