@@ -1,9 +1,8 @@
 """Encoding: pictures to records, and records to any later stage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nic.entropy import coding
 from nic.errors import UsageError
@@ -22,6 +21,9 @@ from nic.settings import Encoding, Settings
 from nic.transform import encoding, strips
 from nic.transform.backends import Backend
 from nic.types import Pixels
+
+if TYPE_CHECKING:
+    from nic.search import context
 
 STAGE_NAMES = {
     Stage.LATENTS: "latents",
@@ -86,32 +88,32 @@ class Encoder:
         model, channels = self.loader.to_encode_with(options.channels)
         transform = self.loader.transform(model)
         whole = None if rows == picture.height else picture.height
-        for strip, refined in self._strips(picture, rows, transform, options.refinement):
+        for strip, around in self._strips(picture, rows, transform, options.refinement > 0):
             record = encoding.encode_strip(
                 strip, whole, _identity(model), options.quality, channels, options.name
             )
-            record = refined(record)
+            if around is not None:
+                from nic.search.refine import refined
+
+                record = refined(record, around, self.loader, options.refinement)
             plane = None if picture.alpha is None else picture.alpha[strip.top : strip.bottom]
             extra = () if strip.top else metadata.to_chunks(picture.metadata)
             alpha = self._encode_alpha(plane, options.alpha_quality)
             yield replace(record, extra=extra, alpha=alpha)
 
     def _strips(
-        self, picture: Rows, rows: int, transform: Backend, steps: int
-    ) -> Iterator[tuple[strips.Strip, Callable[[Record], Record]]]:
-        """Yield the strips of a picture, and what refines the record of each by ``steps`` steps."""
-        if not steps:
+        self, picture: Rows, rows: int, transform: Backend, with_context: bool
+    ) -> "Iterator[tuple[strips.Strip, context.Strip | None]]":
+        """Yield the strips of a picture; also what is around them, which refinement needs."""
+        if with_context:
+            from nic.search import context
+
+            for around in context.cut(picture, rows, transform):
+                yield around.inner(), around
+        else:
             width, height = picture.width, picture.height
             for strip in strips.analysed(picture.read, width, height, rows, transform):
-                yield strip, lambda record: record
-            return
-        from nic.search import context, refine
-
-        for around in context.cut(picture, rows, transform):
-            yield (
-                around.inner(),
-                partial(refine.refined, strip=around, loader=self.loader, steps=steps),
-            )
+                yield strip, None
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
         """Chunk A of an alpha plane (H, W).

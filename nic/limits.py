@@ -22,6 +22,7 @@ TRANSFORM = 190  # bytes per pixel: what a transform needs beside the picture, a
 NATIVE = 90 << 20  # bytes: ... which is a pass of the reference over 8192 columns, at most
 KERAS = 600 << 20  # bytes: ... or the activations of one tile
 COLUMN = 3600  # bytes per column of pixels: a pass of the default network
+STRIP_MEMORY = 400 << 20  # bytes that a strip may need, unless another number is asked for
 STRIPS = 128 << 20  # bytes: the program, and a pass of the default network over 20,000 columns
 
 

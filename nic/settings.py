@@ -7,7 +7,7 @@ so that a worker process can receive them when it starts.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from nic.limits import pixels_of_strip
+from nic.limits import STRIP_MEMORY, pixels_of_strip
 from nic.models.zoo import DEFAULT
 
 if TYPE_CHECKING:
@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from nic.types import Depth
 
 BackendName = Literal["auto", "native", "keras"]
-STRIP_MEMORY = 400 << 20  # bytes
+
+
+def runs_on_keras(backend: BackendName, device: str) -> bool:
+    """Whether Keras runs the networks: if it is asked for, or else for a GPU."""
+    return backend == "keras" or (backend == "auto" and device.startswith("gpu"))
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,7 @@ class Settings:
     @property
     def on_keras(self) -> bool:
         """Whether Keras runs the networks."""
-        on_gpu = self.device.startswith("gpu")
-        return self.backend == "keras" or (self.backend == "auto" and on_gpu)
+        return runs_on_keras(self.backend, self.device)
 
 
 @dataclass(frozen=True)

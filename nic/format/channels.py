@@ -97,7 +97,7 @@ def latents(record: Record) -> NDArray[np.float32]:
 
 
 def joined(strips: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The latents of a picture, (h, w, C), from those of its strips, (C, h', w)."""
+    """Join the latents of strips, float32 (C, h', w), to those of the picture, (h, w, C)."""
     return np.ascontiguousarray(np.moveaxis(np.concatenate(list(strips), axis=1), 0, -1))
 
 

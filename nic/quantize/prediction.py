@@ -39,10 +39,9 @@ def reconstruct(symbols: NDArray[np.int8] | Planes) -> Planes:
 def _predict(west: Planes, north: Planes, northwest: Planes) -> Planes:
     expected: Planes = west + north
     expected -= northwest
+    # np.clip takes twice as long.
     np.maximum(expected, np.minimum(west, north), out=expected)
-    return np.minimum(
-        expected, np.maximum(west, north), out=expected
-    )  # np.clip takes twice as long
+    return np.minimum(expected, np.maximum(west, north), out=expected)
 
 
 def _median_edge(planes: Planes) -> Planes:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nic.errors import UsageError
 from nic.models.zoo import Model
 from nic.resources import cores
-from nic.settings import BackendName
+from nic.settings import BackendName, runs_on_keras
 from nic.transform.tiles import Tiled, spans
 from nic.types import STRIDE, Floats, Pixels, depth_of
 
@@ -69,12 +69,11 @@ def load(
     Raises: UsageError for a device that the backend or the machine does not have, ModelError
         when Keras is not installed.
     """
-    on_gpu = device.startswith("gpu")
-    if backend == "keras" or (backend == "auto" and on_gpu):
+    if runs_on_keras(backend, device):
         from nic.models.keras_backend import KerasBackend
 
         return Tiled(KerasBackend(model, device, threads))
-    if on_gpu:
+    if device.startswith("gpu"):
         raise UsageError(f"the {backend} backend runs on the CPU; use --backend keras for a GPU")
     return NativeBackend(model, threads)
 

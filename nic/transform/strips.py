@@ -47,7 +47,7 @@ def analysed(
         yield strip_of(pixels, transform.analyse(pixels), 0, height)
         return
     at_once = max(1, AT_ONCE // (width * STRIDE)) * STRIDE
-    latents, done = _Parts(1), 0
+    latents, done = _Queue(1), 0
     network: Pass | None = None
     for top in range(0, height, rows):
         bottom = min(top + rows, height)
@@ -73,14 +73,15 @@ def assemble(
 ) -> Iterator[tuple[Header, Pixels]]:
     """Synthesis of strips, of one picture after the other: (header, latents) -> (header, pixels).
 
-    Latents are (C, h, w). Pixels have ``depth`` bits per sample, 8 or 16; None: those of the
-    header. A strip waits until all latents below it that the synthesis sees have come, even from
-    several strips.
+    Latents are float32 (C, h, w). A strip waits until all latents below it that the synthesis sees
+    have come, even from several strips.
 
+    Args: depth: bits per sample of the pixels, 8 or 16; None for those of the header.
+    Returns: pixels uint8 or uint16 (H, W, 3), or (H, W) for grey.
     Raises: CorruptError when a strip is missing or out of order.
     """
     waiting: deque[Header] = deque()
-    pixels, network = _Parts(0), None
+    pixels, network = _Queue(0), None
     last: Header | None = None  # of the strip that was read last; None between pictures
     for header, latents in records:
         check_order(header, last)
@@ -89,7 +90,7 @@ def assemble(
             continue
         if last is None or network is None:
             network = _start(header, header.strip[1], transform(header), depth)
-            pixels = _Parts(0)
+            pixels = _Queue(0)
         last = None if is_last(header) else header
         waiting.append(header)
         pixels.put(network.push(latents))
@@ -115,8 +116,8 @@ def _is_grey(header: Header) -> bool:
     return header.colour == Colour.GREY
 
 
-class _Parts:
-    """Arrays that come in parts and are taken in other parts, along one axis."""
+class _Queue:
+    """Arrays that come in parts of any length along one axis, and are taken in other parts."""
 
     def __init__(self, axis: int) -> None:
         self._axis = axis

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from pictures import raw_png, saved
 from PIL import Image
+from planes import alpha_planes
 from programs import assert_fails, invoke
 from records import from_bytes, reread, to_bytes
 
@@ -255,13 +256,7 @@ def test_filling_works_for_any_mask(alpha, seed):
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    arrays.arrays(
-        np.uint8,
-        st.tuples(st.integers(1, 13), st.integers(1, 13)),
-        elements=st.sampled_from([0, 255]) | st.integers(0, 255),
-    )
-)
+@given(alpha_planes(np.uint8))
 def test_any_alpha_is_kept_exactly(alpha):
     assert np.array_equal(alphas.parse(alphas.lossless(alpha), *alpha.shape[::-1]), alpha)
 

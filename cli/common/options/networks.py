@@ -8,6 +8,7 @@ import click
 
 from nic.cli.common.options.numbers import Bytes, Number, number
 from nic.errors import UsageError
+from nic.limits import STRIP_MEMORY, pixels_of_strip
 from nic.models.zoo import DEFAULT, TUNES
 from nic.resources import cores
 
@@ -85,7 +86,7 @@ def max_memory(function: F) -> F:
         "strip_pixels",
         type=Bytes("800M or 2G"),
         metavar="SIZE",
-        default="400M",
+        default=f"{STRIP_MEMORY >> 20}M",
         show_default=True,
         callback=_strip_pixels,
         help="Code a picture in strips if it would need more memory than SIZE. The units k, M and "
@@ -94,8 +95,6 @@ def max_memory(function: F) -> F:
 
 
 def _strip_pixels(_: click.Context, __: click.Parameter, value: int) -> int:
-    from nic.limits import pixels_of_strip
-
     return pixels_of_strip(value)
 
 

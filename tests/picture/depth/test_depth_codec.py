@@ -10,9 +10,8 @@ import plain_readers
 import pytest
 from deep_pictures import ALPHA, COLOURS, GREY, RGB, TRANSPARENCY, ramp
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from PIL import Image
+from planes import alpha_planes
 from programs import invoke
 from records import to_bytes
 
@@ -132,13 +131,7 @@ def test_a_search_for_a_target_keeps_16_bits():
 
 
 @settings(deadline=None, max_examples=40)
-@given(
-    arrays.arrays(
-        np.uint16,
-        st.tuples(st.integers(1, 13), st.integers(1, 13)),
-        elements=st.sampled_from([0, 65535]) | st.integers(0, 65535),
-    )
-)
+@given(alpha_planes(np.uint16))
 def test_any_deep_alpha_is_kept_exactly(alpha):
     found = alphas.parse(alphas.lossless(alpha), *alpha.shape[::-1])
     assert np.array_equal(with_depth(found, 16), alpha)
