@@ -17,6 +17,8 @@ from nic.models.native.layers import Transform
 from nic.types import STRIDE
 
 VARIABLE = "NIC_ISA"  # names the instruction set to use, for tests and reports
+REAL = 32  # bits of samples that are floats
+SAMPLES = {8: np.uint8, 16: np.uint16, REAL: np.float32}
 ALIGNMENT = 64  # bytes of the arena
 
 
@@ -64,6 +66,7 @@ class Network:
             given.outputs = len(layer.bias)
             given.skip = -1 if layer.skip is None else layer.skip
             given.slope = layer.slope
+            given.signs = -1 if layer.signs is None else layer.signs
             given.weights = ffi.from_buffer("float[]", layer.weights)
             given.bias = ffi.from_buffer("float[]", layer.bias)
         size = ffi.new("size_t *")
@@ -71,19 +74,38 @@ class Network:
         if lib.transform_size(network, picture, 1, size) != lib.TRANSFORM_OK:
             raise ModelError("the model's layers are none that this version of nic runs")
 
-    def start(self, width: int, height: int, colours: int, depth: int, threads: int = 1) -> "Pass":
-        """Begin a pass over a picture of ``depth`` bits per sample."""
-        return Pass(self, self._network(depth), (width, height, colours, depth), threads)
+    def start(
+        self, width: int, height: int, colours: int, depth: int, threads: int = 1,
+        signs: "Signs | None" = None,
+    ) -> "Pass":  # fmt: skip
+        """Begin a pass over a picture of ``depth`` bits per sample; 32: float32 in [0, 1].
+
+        Args: signs: what the activations of a synthesis keep, and those of an analysis follow.
+        """
+        network = self._network(depth)
+        if signs is not None:
+            network.signs = signs.data
+        return Pass(self, network, (width, height, colours, depth), threads)
 
     def _network(self, depth: int) -> Any:
         _, scale, offset = self._transform
-        peak = (1 << depth) - 1
+        peak = 1 if depth == REAL else (1 << depth) - 1
         if self.is_analysis:
             way, scale = lib.TRANSFORM_ANALYSIS, scale / peak
         else:
             way, scale, offset = lib.TRANSFORM_SYNTHESIS, scale * peak, offset * peak
-        values = (way, self._layers, len(self._layers), scale, offset)
+        values = (way, self._layers, len(self._layers), scale, offset, ffi.NULL)
         return ffi.new("transform_network *", values)
+
+
+class Signs:
+    """The signs of a picture's values before the activations of a synthesis; see transform.h."""
+
+    def __init__(self, synthesis: Network, width: int, height: int) -> None:
+        size = ffi.new("size_t *")
+        picture = _picture(width, height, 3, REAL)
+        _check(lib.transform_signs(synthesis._network(REAL), picture, size))
+        self.data = ffi.new("unsigned char[]", size[0])
 
 
 def _picture(width: int, height: int, colours: int, depth: int) -> Any:
@@ -153,7 +175,7 @@ class Pass:
             columns = -(-self._width // STRIDE)
             return np.empty((self._network.channels, rows, columns), np.float32)
         shape = (rows, self._width, 3) if self._colours == 3 else (rows, self._width)
-        return np.empty(shape, np.uint8 if self._depth == 8 else np.uint16)
+        return np.empty(shape, SAMPLES[self._depth])
 
 
 def _check(result: int) -> None:

@@ -26,6 +26,7 @@ class Layer:
         bias: float32 (outputs,).
         skip: number of the tensor that is added; None for none.
         slope: of the leaky ReLU for negative values; 1 for none.
+        signs: number of the set of signs that the activation keeps or follows; None for none.
         unfold: factor of depth-to-space.
     """
 
@@ -35,6 +36,7 @@ class Layer:
     unfold: int = 1
     skip: int | None = None
     slope: float = 1.0
+    signs: int | None = None
 
     @property
     def is_depthwise(self) -> bool:

@@ -29,6 +29,7 @@
 #define LINE 16  /* floats in a line of the cache */
 #define RGB 3
 #define MOST_GROUPS 64
+#define CHUNK_SIGNS (CHUNK / 8) /* bytes */
 #define PATIENCE 2000 /* looks at a counter before giving way to other threads */
 
 /* The rows of a tensor that are still needed. Row r has its planes [channels][phases] of `stride`
@@ -67,6 +68,7 @@ struct transform_state {
     float *scratch;              /* of thread 0 */
     size_t scratch_floats;       /* per thread */
     unsigned char *kept;         /* the last BLOCK rows of pixels, for mirroring */
+    size_t signs[TRANSFORM_LAYERS]; /* where those of each layer begin */
     /* The last push. */
     const unsigned char *in;
     unsigned char *out;
@@ -109,7 +111,9 @@ static int is_valid(const transform_layer *layer, int inputs, int number)
         && (layer->kind == TRANSFORM_DENSE
             || (layer->kind == TRANSFORM_DEPTHWISE && layer->stride == 1
                 && layer->outputs == inputs))
-        && layer->skip >= -1 && layer->skip <= number;
+        && layer->skip >= -1 && layer->skip <= number && layer->signs >= -1
+        && layer->signs < TRANSFORM_LAYERS
+        && (layer->signs < 0 || layer->kind == TRANSFORM_DENSE);
 }
 
 /* The shapes of all tensors. */
@@ -187,6 +191,32 @@ static transform_result schedule(transform_state *s)
     return TRANSFORM_OK;
 }
 
+/* Finds where the signs of each layer begin: those of set 0 first, and so on. Sets *bytes to the
+ * size of all. The signs of a layer have a plane [chunks][CHUNK_SIGNS] for each row, channel and
+ * phase of its output. */
+static transform_result place_signs(transform_state *s, size_t *bytes)
+{
+    const transform_network *n = s->network;
+    size_t sizes[TRANSFORM_LAYERS] = {0};
+    for (int i = 0; i < n->count; i++) {
+        const int set = n->layers[i].signs;
+        const tensor *t = &s->tensors[i + 1];
+        if (set >= 0 && (sizes[set] || i == n->count - 1))
+            return TRANSFORM_NETWORK;
+        if (set >= 0)
+            sizes[set] = (size_t)s->blocks * t->phases * t->channels * t->phases * s->chunks
+                * CHUNK_SIGNS;
+    }
+    *bytes = 0;
+    for (int set = 0; set < TRANSFORM_LAYERS; set++) {
+        for (int i = 0; i < n->count; i++)
+            if (n->layers[i].signs == set)
+                s->signs[i] = *bytes;
+        *bytes += sizes[set];
+    }
+    return TRANSFORM_OK;
+}
+
 /* Takes floats from the arena, in whole lines of the cache; counts only while arena is 0. */
 static float *take(void *arena, size_t *bytes, size_t floats)
 {
@@ -204,7 +234,7 @@ static transform_result lay_out(transform_state *s, const transform_network *net
     memset(s, 0, sizeof *s);
     if (picture.width < 1 || picture.height < 1 || picture.width > 1 << 24
         || picture.height > 1 << 24 || (picture.colours != 1 && picture.colours != RGB)
-        || (picture.depth != 8 && picture.depth != 16) || threads < 1)
+        || (picture.depth != 8 && picture.depth != 16 && picture.depth != 32) || threads < 1)
         return TRANSFORM_PICTURE;
     s->network = network;
     s->picture = picture;
@@ -216,6 +246,9 @@ static transform_result lay_out(transform_state *s, const transform_network *net
     transform_result result = shapes(s);
     if (result == TRANSFORM_OK)
         result = schedule(s);
+    size_t signs;
+    if (result == TRANSFORM_OK)
+        result = place_signs(s, &signs);
     if (result != TRANSFORM_OK)
         return result;
     s->groups = threads < s->chunks ? threads : s->chunks;
@@ -253,6 +286,15 @@ transform_result transform_size(const transform_network *network, transform_pict
 {
     transform_state state;
     return lay_out(&state, network, picture, threads, 0, bytes);
+}
+
+transform_result transform_signs(const transform_network *network, transform_picture picture,
+                                 size_t *bytes)
+{
+    transform_state state;
+    size_t arena;
+    const transform_result result = lay_out(&state, network, picture, 1, 0, &arena);
+    return result == TRANSFORM_OK ? place_signs(&state, bytes) : result;
 }
 
 transform_isa transform_best(void)
@@ -347,9 +389,13 @@ static void read_pixels(transform_state *s, int row, int first, int count)
                     * p->colours + colour;
                 if (p->depth == 8) {
                     plane[x] = table[line[i]];
-                } else {
+                } else if (p->depth == 16) {
                     uint16_t sample;
                     memcpy(&sample, line + 2 * i, 2);
+                    plane[x] = (float)(sample * scale + offset);
+                } else {
+                    float sample;
+                    memcpy(&sample, line + 4 * i, 4);
                     plane[x] = (float)(sample * scale + offset);
                 }
             }
@@ -376,6 +422,14 @@ static void write_latents(const transform_state *s, int row, int x, int count, c
                count * sizeof(float));
 }
 
+static void scale_all(float *v, int count, float scale, float offset)
+{
+    for (int i = 0; i < count; i++) {
+        const float x = v[i] * scale;
+        v[i] = x + offset;
+    }
+}
+
 /* Samples as whole numbers. Adding and taking away 1.5 * 2^23 rounds to nearest even. */
 static void round_all(float *v, int count, float scale, float offset, float peak)
 {
@@ -400,7 +454,10 @@ static void write_pixels(const transform_state *s, int row, int x, int count, fl
     if (p->colours == 1)
         for (int i = 0; i < size; i++)
             planes[i] = ((planes[i] + planes[size + i]) + planes[2 * size + i]) * (1.0f / 3.0f);
-    round_all(planes, p->colours * size, s->network->scale, s->network->offset, peak);
+    if (p->depth == 32)
+        scale_all(planes, p->colours * size, s->network->scale, s->network->offset);
+    else
+        round_all(planes, p->colours * size, s->network->scale, s->network->offset, peak);
     unsigned char *line = s->out
         + (size_t)(row - s->first_block * BLOCK) * p->width * p->colours * (p->depth / 8);
     for (int c = 0; c < p->colours; c++)
@@ -409,6 +466,9 @@ static void write_pixels(const transform_state *s, int row, int x, int count, fl
             if (p->depth == 8) {
                 for (int at = begin + phase, i = 0; at < end; at += BLOCK, i++)
                     line[(size_t)at * p->colours + c] = (unsigned char)plane[i];
+            } else if (p->depth == 32) {
+                for (int at = begin + phase, i = 0; at < end; at += BLOCK, i++)
+                    memcpy(line + 4 * ((size_t)at * p->colours + c), plane + i, 4);
             } else {
                 for (int at = begin + phase, i = 0; at < end; at += BLOCK, i++) {
                     const uint16_t sample = (uint16_t)plane[i];
@@ -437,6 +497,31 @@ static void find_taps(const transform_state *s, int number, int y, int q, int x,
     job->stride = (ptrdiff_t)phases * s->stride;
 }
 
+/* The number of the plane, among those of a row of a layer's output, that output k goes to from
+ * phase q of the row before unfolding; sets *line to the row, of those that are made of that row. */
+static int plane_of(const transform_state *s, int number, int k, int q, int *line)
+{
+    const tensor *t = &s->tensors[number + 1];
+    const int f = s->network->layers[number].unfold;
+    *line = k / t->channels / f;
+    return k % t->channels * t->phases + q * f + k / t->channels % f;
+}
+
+/* Where the signs of a layer's outputs are, for row y, phase q and the chunk at position x. */
+static void find_signs(const transform_state *s, int number, int y, int q, int x,
+                       unsigned char **planes)
+{
+    const transform_layer *layer = &s->network->layers[number];
+    const tensor *t = &s->tensors[number + 1];
+    const size_t size = (size_t)s->chunks * CHUNK_SIGNS;
+    for (int k = 0, line; k < layer->outputs; k++) {
+        const int plane = plane_of(s, number, k, q, &line);
+        const size_t row = (size_t)y * layer->unfold + line;
+        planes[k] = s->network->signs + s->signs[number]
+            + (row * t->channels * t->phases + plane) * size + x / CHUNK * CHUNK_SIGNS;
+    }
+}
+
 /* Planes [channels][CHUNK] one after the other. */
 static void planes_of(float *memory, int count, float **planes)
 {
@@ -451,6 +536,7 @@ static void run_stage(const transform_state *s, const stage *g, int y, int q, in
 {
     float *planes[TRANSFORM_CHANNELS];
     const float *skips[TRANSFORM_CHANNELS];
+    unsigned char *signs[TRANSFORM_CHANNELS];
     dense_job job;
     float *from = scratch + s->scratch_floats / 3, *to = scratch;
     for (int i = g->first; i <= g->last; i++) {
@@ -475,6 +561,12 @@ static void run_stage(const transform_state *s, const stage *g, int y, int q, in
             for (int k = 0; k < layer->outputs; k++)
                 skips[k] = row + (size_t)k * t->phases * s->stride;
             job.skip = skips;
+        }
+        job.signs = 0;
+        job.follows = s->network->way == TRANSFORM_ANALYSIS;
+        if (layer->signs >= 0 && s->network->signs) {
+            find_signs(s, i, y, q, x, signs);
+            job.signs = signs;
         }
         if (i < g->last)
             planes_of(to, layer->outputs, planes);
@@ -501,9 +593,8 @@ static void work_on(const transform_state *s, const stage *g, int block, int sub
     const int phases = s->tensors[number].phases, is_end = number == s->network->count;
     float *out[TRANSFORM_CHANNELS];
     for (int q = 0; q < g->phases; q++) {
-        for (int k = 0; k < layer->outputs; k++) {
-            const int c = k % channels, column = k / channels % f, line = k / channels / f;
-            const size_t plane = (size_t)c * phases + q * f + column;
+        for (int k = 0, line; k < layer->outputs; k++) {
+            const size_t plane = plane_of(s, g->last, k, q, &line);
             out[k] = is_end ? end + ((size_t)line * channels * phases + plane) * CHUNK
                             : row_of(s, number, y * f + line) + plane * s->stride + x;
         }

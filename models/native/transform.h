@@ -36,8 +36,20 @@
  *     v = v * scale;  v = v + offset;  v = min(max(v, 0), peak);  round to nearest even
  *
  * Grey goes in as three equal channels. It comes out as ((r + g) + b) * (1/3), before the above.
+ * Samples of 32 bits are floats: they come out as v * scale + offset, neither clipped nor rounded.
  * Where a processor has no fused multiply-add, the product is exact and the sum is rounded twice,
  * which may change the last bit.
+ *
+ *
+ * Signs: the gradient of a synthesis is an analysis
+ * -------------------------------------------------
+ * The slopes of a function of the pixels with respect to the latents are computed by a network from
+ * pixels to latents: its layers are those of the synthesis, each transposed, in reverse order. Its
+ * activations multiply by the slopes that the activations of the synthesis had. So a synthesis
+ * keeps one bit for every value of a layer with `signs`: whether it was > 0 before the activation.
+ * The analysis takes them in place of its own values:
+ *
+ *     a = bit ? a : slope * a
  *
  *
  * Rows, phases, ticks
@@ -74,6 +86,7 @@ typedef struct {
     int unfold;           /* f: 1, 2, 4 or 8 */
     int skip;             /* the number of the tensor that is added, or -1 */
     float slope;          /* 1: no activation; 0: ReLU */
+    int signs;            /* the number of a set of signs, each for one layer, or -1; 0..63 */
     const float *weights; /* [k][k][inputs][outputs], or [k][k][outputs] if depthwise */
     const float *bias;    /* [outputs] */
 } transform_layer;
@@ -88,12 +101,13 @@ typedef struct {
     const transform_layer *layers;
     int count;           /* of layers */
     float scale, offset; /* of samples, see "The arithmetic" */
+    unsigned char *signs; /* what a synthesis writes and an analysis reads, or 0: none */
 } transform_network;
 
 typedef struct {
     int width, height; /* pixels, at least 1; of the pictures of one pass */
     int colours;       /* 1 or 3 */
-    int depth;         /* 8 or 16 bits per sample */
+    int depth;         /* 8 or 16 bits per sample; 32: float */
 } transform_picture;
 
 /* Instruction sets, best first. TRANSFORM_BEST is the first one that this processor has. */
@@ -116,6 +130,10 @@ transform_isa transform_best(void);
 transform_result transform_size(const transform_network *network, transform_picture picture,
                                 int threads, size_t *bytes);
 
+/* Sets *bytes to the size of the signs of a pass. */
+transform_result transform_signs(const transform_network *network, transform_picture picture,
+                                 size_t *bytes);
+
 /* Begins a pass. arena[bytes], aligned to 64 bytes; the network and its weights must outlive it. */
 transform_result transform_start(void *arena, const transform_network *network,
                                  transform_picture picture, int threads, transform_isa isa,
@@ -128,10 +146,10 @@ size_t transform_rows(const transform_state *state, size_t rows);
 /* Gives the next rows, and says where the output goes. Nothing is copied: both must stay until all
  * threads have returned from transform_work.
  *
- * Analysis: in is uint8 or uint16 [rows][width][colours]; rows is a multiple of 8, except at the
+ * Analysis: in is uint8, uint16 or float [rows][width][colours]; rows is a multiple of 8, except at the
  * end of the picture. out is float [channels][R][columns], R as transform_rows says and columns
- * the number of latents in a row. Synthesis: in is float [channels][rows][columns], out is uint8 or
- * uint16 [R][width][colours]. */
+ * the number of latents in a row. Synthesis: in is float [channels][rows][columns], out is uint8,
+ * uint16 or float [R][width][colours]. */
 transform_result transform_push(transform_state *state, const void *in, size_t rows, void *out);
 
 /* Does the work of the last push together with all other threads that call it; returns when all of

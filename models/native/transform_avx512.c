@@ -16,6 +16,8 @@
 #define RELU(x) _mm512_max_ps(x, _mm512_setzero_ps())
 #define LEAKY(x, slope)                                                                           \
     _mm512_mask_mul_ps(x, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_NGT_UQ), x, slope)
+#define POSITIVE(x) _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ)
+#define FOLLOW(bits, x, slope) _mm512_mask_mul_ps(x, (__mmask16) ~(bits), x, slope)
 #define KERNELS transform_avx512
 #include "transform_kernels.h"
 #endif

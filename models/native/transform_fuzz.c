@@ -60,6 +60,7 @@ static void add(transform_network *n, transform_layer *layers, shape *at, transf
     const size_t inputs = depthwise ? taps : taps * layer.inputs;
     layer.weights = numbers(inputs * layer.outputs, 1.5f / sqrtf((float)inputs));
     layer.bias = numbers(layer.outputs, 0.2f);
+    layer.signs = !depthwise && draw(2) ? n->count : -1;
     layers[n->count++] = layer;
     at->phases = at->phases / layer.stride * layer.unfold;
     at->channels = layer.outputs / (layer.unfold * layer.unfold);
@@ -68,7 +69,7 @@ static void add(transform_network *n, transform_layer *layers, shape *at, transf
 static transform_layer plain(transform_kind kind, int size, int outputs)
 {
     static const float slopes[] = {1, 0, 0.25f};
-    return (transform_layer){kind, size, 1, 0, outputs, 1, -1, slopes[draw(3)], 0, 0};
+    return (transform_layer){kind, size, 1, 0, outputs, 1, -1, slopes[draw(3)], -1, 0, 0};
 }
 
 /* Some layers that keep the resolution, with a skip around them now and then. */
@@ -89,7 +90,7 @@ static void wander(transform_network *n, transform_layer *layers, shape *at)
 
 static void make(transform_network *n, transform_layer *layers, transform_way way)
 {
-    *n = (transform_network){way, layers, 0, unit(), unit()};
+    *n = (transform_network){way, layers, 0, unit(), unit(), 0};
     shape at = {way == TRANSFORM_ANALYSIS ? 3 : 1 + (int)draw(20), way == TRANSFORM_ANALYSIS ? 8 : 1};
     wander(n, layers, &at);
     while (way == TRANSFORM_ANALYSIS ? at.phases > 1 : at.phases < 8) {
@@ -109,6 +110,7 @@ static void make(transform_network *n, transform_layer *layers, transform_way wa
         if (at.phases < 8)
             wander(n, layers, &at);
     }
+    layers[n->count - 1].signs = -1;
 }
 
 static void discard(const transform_network *n)
@@ -157,6 +159,32 @@ static float *entry(tensor t, int row, int column)
     return t.at + ((size_t)row * t.columns + column) * t.channels;
 }
 
+/* Where the sign of a value of layer `number` is; sets *bit to its bit of that byte. */
+static unsigned char *sign_at(const transform_network *n, transform_picture p, int number, int row,
+                              int column, int channel, int *bit)
+{
+    const int chunks = ((p.width + 7) / 8 + 47) / 48, blocks = (p.height + 7) / 8;
+    unsigned char *at = n->signs;
+    int phases = n->way == TRANSFORM_ANALYSIS ? 8 : 1;
+    for (int i = 0;; i++) {
+        const transform_layer *layer = &n->layers[i];
+        phases = phases / layer->stride * layer->unfold;
+        const int channels = layer->outputs / (layer->unfold * layer->unfold);
+        if (i == number) {
+            const int x = column / phases, phase = column % phases;
+            *bit = 1 << x % 8;
+            return at + ((row * channels + channel) * phases + phase) * chunks * 6 + x / 8;
+        }
+        if (layer->signs >= 0)
+            at += blocks * phases * phases * channels * chunks * 6;
+    }
+}
+
+static float activated(float value, float slope, int is_positive)
+{
+    return slope == 1 || is_positive ? value : slope == 0 ? 0 : slope * value;
+}
+
 static float convolved(const transform_layer *layer, tensor in, int y, int x, int k)
 {
     const int margin = (layer->size - layer->stride) / 2;
@@ -174,13 +202,13 @@ static float convolved(const transform_layer *layer, tensor in, int y, int x, in
             for (int c = 0; c < layer->inputs; c++, w += layer->outputs)
                 sum = fmaf(inside ? entry(in, row, column)[c] : 0, w[k], sum);
         }
-    if (layer->slope == 1 || sum > 0)
-        return sum;
-    return layer->slope == 0 ? 0 : layer->slope * sum;
+    return sum;
 }
 
-static tensor next(const transform_layer *layer, const tensor *all, tensor in)
+static tensor next(const transform_network *n, transform_picture p, int number, const tensor *all)
 {
+    const transform_layer *layer = &n->layers[number];
+    const tensor in = all[number];
     const int f = layer->unfold, channels = layer->outputs / (f * f);
     const int rows = in.rows / layer->stride, columns = in.columns / layer->stride;
     tensor out = blank(rows * f, columns * f, channels);
@@ -188,10 +216,19 @@ static tensor next(const transform_layer *layer, const tensor *all, tensor in)
         for (int x = 0; x < columns; x++)
             for (int k = 0; k < layer->outputs; k++) {
                 float value = convolved(layer, in, y, x, k);
+                const int row = y * f + k / channels / f, column = x * f + k / channels % f;
+                int is_positive = value > 0, bit;
+                if (layer->signs >= 0 && n->signs) {
+                    unsigned char *at = sign_at(n, p, number, row, column, k % channels, &bit);
+                    if (n->way == TRANSFORM_ANALYSIS)
+                        is_positive = (*at & bit) != 0;
+                    else if (is_positive)
+                        *at |= (unsigned char)bit;
+                }
+                value = activated(value, layer->slope, is_positive);
                 if (layer->skip >= 0)
                     value = value + entry(all[layer->skip], y, x)[k];
-                const int place = k / channels;
-                entry(out, y * f + place / f, x * f + place % f)[k % channels] = value;
+                entry(out, row, column)[k % channels] = value;
             }
     return out;
 }
@@ -199,8 +236,13 @@ static tensor next(const transform_layer *layer, const tensor *all, tensor in)
 static double sample(const unsigned char *p, size_t i, int depth)
 {
     uint16_t wide;
+    float real;
     if (depth == 8)
         return p[i];
+    if (depth == 32) {
+        memcpy(&real, p + 4 * i, 4);
+        return real;
+    }
     memcpy(&wide, p + 2 * i, 2);
     return wide;
 }
@@ -218,6 +260,10 @@ static void write_sample(unsigned char *out, size_t i, float value, transform_pi
     const float peak = p.depth == 8 ? 255 : 65535;
     float v = value * n->scale;
     v = v + n->offset;
+    if (p.depth == 32) {
+        memcpy(out + 4 * i, &v, 4);
+        return;
+    }
     v = nearbyintf(v < 0 ? 0 : v > peak ? peak : v);
     const uint16_t wide = (uint16_t)v;
     if (p.depth == 8)
@@ -249,7 +295,7 @@ static void plainly(const transform_network *n, transform_picture p, const void 
                         ((const float *)in)[((size_t)c * blocks + y) * columns + x];
     }
     for (int i = 0; i < n->count; i++)
-        all[i + 1] = next(&n->layers[i], all, all[i]);
+        all[i + 1] = next(n, p, i, all);
     const tensor end = all[n->count];
     if (n->way == TRANSFORM_ANALYSIS) {
         for (int y = 0; y < blocks; y++)
@@ -337,7 +383,7 @@ static int differ(const transform_network *n, transform_picture p, const unsigne
 {
     if (exactly)
         return memcmp(a, b, bytes) != 0;
-    if (n->way == TRANSFORM_ANALYSIS) {
+    if (n->way == TRANSFORM_ANALYSIS || p.depth == 32) {
         const float *x = (const void *)a, *y = (const void *)b;
         for (size_t i = 0; i < bytes / sizeof *x; i++)
             if (fabsf(x[i] - y[i]) > 1e-3f * (1 + fabsf(x[i])))
@@ -358,13 +404,25 @@ static int differ(const transform_network *n, transform_picture p, const unsigne
     return 0;
 }
 
+/* Whether two sets of signs differ, in the bits that stand for a latent. */
+static int signs_differ(transform_picture p, const unsigned char *a, const unsigned char *b,
+                        size_t bytes)
+{
+    const size_t columns = (p.width + 7) / 8, plane = (columns + 47) / 48 * 6;
+    for (size_t i = 0; i < bytes; i++)
+        for (size_t bit = 0; bit < 8 && i % plane * 8 + bit < columns; bit++)
+            if ((a[i] ^ b[i]) >> bit & 1)
+                return 1;
+    return 0;
+}
+
 static const char *round_of(transform_way way)
 {
     transform_layer layers[TRANSFORM_LAYERS];
     transform_network n;
     make(&n, layers, way);
     const transform_picture p = {1 + (int)draw(draw(8) ? 80 : 500), 1 + (int)draw(60),
-                                 draw(3) ? 3 : 1, draw(2) ? 8 : 16};
+                                 draw(3) ? 3 : 1, 8 << draw(3)};
     const int analysis = way == TRANSFORM_ANALYSIS;
     const size_t columns = (p.width + 7) / 8, blocks = (p.height + 7) / 8;
     const size_t samples = (size_t)p.width * p.height * p.colours * (p.depth / 8);
@@ -374,19 +432,34 @@ static const char *round_of(transform_way way)
     void *in = analysis ? room(samples) : (void *)numbers(floats, 2);
     for (size_t i = 0; analysis && i < samples; i += p.depth / 8) {
         const uint16_t value = (uint16_t)draw(65536);
+        const float real = value / 65536.0f;
         if (p.depth == 8)
             ((unsigned char *)in)[i] = (unsigned char)(value >> 8);
-        else
+        else if (p.depth == 16)
             memcpy((unsigned char *)in + i, &value, 2);
+        else
+            memcpy((unsigned char *)in + i, &real, 4);
     }
+    size_t signs;
+    if (transform_signs(&n, p, &signs) != TRANSFORM_OK)
+        abort();
+    unsigned char *written = room(signs), *expected = room(signs);
+    for (size_t i = 0; i < signs; i++)
+        written[i] = expected[i] = analysis ? (unsigned char)draw(256) : 0;
+    n.signs = signs && draw(4) ? written : 0;
     unsigned char *first = room(out), *other = room(out);
     const size_t everything = analysis ? (size_t)p.height : blocks;
     const transform_isa best = transform_best();
     const char *wrong = 0;
+    unsigned char *const kept = n.signs;
+    n.signs = kept ? expected : 0;
     plainly(&n, p, in, first);
+    n.signs = kept;
     pass(&n, p, best, everything, in, other);
     if (differ(&n, p, first, other, out, best != TRANSFORM_PORTABLE))
         wrong = "plain and fast";
+    if (kept && best != TRANSFORM_PORTABLE && signs_differ(p, expected, written, signs))
+        wrong = "signs";
     memcpy(first, other, out);
     digest_all(first, out, analysis ? 4 : p.depth / 8);
     pass(&n, p, best, analysis ? 8 * (1 + draw(4)) : 1 + draw(4), in, other);
@@ -394,12 +467,16 @@ static const char *round_of(transform_way way)
         wrong = "portions";
     for (int isa = best + 1; isa <= TRANSFORM_PORTABLE; isa++) {
         pass(&n, p, (transform_isa)isa, everything, in, other);
-        if (differ(&n, p, first, other, out, isa != TRANSFORM_PORTABLE))
-            wrong = isa == TRANSFORM_PORTABLE ? "portable" : "instruction sets";
+        const int exactly = isa != TRANSFORM_PORTABLE;
+        if (differ(&n, p, first, other, out, exactly)
+            || (kept && exactly && signs_differ(p, expected, written, signs)))
+            wrong = exactly ? "instruction sets" : "portable";
     }
     free(in);
     free(first);
     free(other);
+    free(written);
+    free(expected);
     discard(&n);
     return wrong;
 }

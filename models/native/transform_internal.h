@@ -17,6 +17,8 @@ typedef struct {
     const float *weights, *bias;
     const float *const *skip; /* a plane per output, or 0 */
     float *const *out;        /* a plane per output */
+    unsigned char *const *signs; /* a plane of bits per output, or 0 */
+    int follows;              /* the signs: they are read, else written */
 } dense_job;
 
 typedef struct {

@@ -2,7 +2,8 @@
  *
  * Included by transform_avx512.c and its like, which define: VECTOR, a type of LANES floats; TILE,
  * the outputs of a register tile; LOAD, STORE, ALL (every lane the same), FMA (a * b + c, rounded
- * once), MULTIPLY, ADD, LEAKY (x > 0 ? x : slope * x), RELU (x > 0 ? x : 0); and KERNELS, the name.
+ * once), ADD, LEAKY (x > 0 ? x : slope * x), RELU (x > 0 ? x : 0), POSITIVE (a bit per lane: x > 0)
+ * and FOLLOW (bit ? x : slope * x); and KERNELS, the name.
  */
 #include "transform_internal.h"
 
@@ -19,6 +20,42 @@
 INLINE VECTOR activated(VECTOR x, float slope)
 {
     return slope == 1 ? x : slope == 0 ? RELU(x) : LEAKY(x, ALL(slope));
+}
+
+/* The bits of the vector at position x of a plane. */
+INLINE unsigned bits_at(const unsigned char *plane, int x)
+{
+#if LANES == 16
+    return plane[x / 8] | (unsigned)plane[x / 8 + 1] << 8;
+#elif LANES == 8
+    return plane[x / 8];
+#else
+    return plane[x / 8] >> x % 8 & ((1 << LANES) - 1);
+#endif
+}
+
+INLINE void keep_bits(unsigned char *plane, int x, unsigned bits)
+{
+#if LANES == 16
+    plane[x / 8] = (unsigned char)bits;
+    plane[x / 8 + 1] = (unsigned char)(bits >> 8);
+#elif LANES == 8
+    plane[x / 8] = (unsigned char)bits;
+#else
+    const unsigned others = plane[x / 8] & ~(((1u << LANES) - 1) << x % 8);
+    plane[x / 8] = (unsigned char)(others | bits << x % 8);
+#endif
+}
+
+/* What the activation makes of the vector at position x of plane k. */
+INLINE VECTOR finished(const dense_job *job, int k, int x, VECTOR value)
+{
+    if (!job->signs)
+        return activated(value, job->slope);
+    if (job->follows)
+        return FOLLOW(bits_at(job->signs[k], x), value, ALL(job->slope));
+    keep_bits(job->signs[k], x, POSITIVE(value));
+    return activated(value, job->slope);
 }
 
 /* `outputs` planes from k on, of `columns` vectors each, from position x on. */
@@ -46,7 +83,7 @@ INLINE void tile(const dense_job *job, int k, int x, const int outputs, const in
         const float *skip = job->skip ? job->skip[k + o] + x : 0;
         float *out = job->out[k + o] + x;
         for (int v = 0; v < columns; v++) {
-            VECTOR y = activated(sum[o][v], job->slope);
+            VECTOR y = finished(job, k + o, x + v * LANES, sum[o][v]);
             if (skip)
                 y = ADD(y, LOAD(skip + v * LANES));
             STORE(out + v * LANES, y);

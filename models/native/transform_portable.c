@@ -80,6 +80,21 @@ static inline vector relu(vector x)
     return x;
 }
 
+static inline unsigned positive(vector x)
+{
+    unsigned bits = 0;
+    for (int i = 0; i < LANES; i++)
+        bits |= (unsigned)(LANE(x, i) > 0) << i;
+    return bits;
+}
+
+static inline vector follow(unsigned bits, vector x, vector slope)
+{
+    for (int i = 0; i < LANES; i++)
+        LANE(x, i) = bits >> i & 1 ? LANE(x, i) : LANE(slope, i) * LANE(x, i);
+    return x;
+}
+
 #define VECTOR vector
 #define LOAD(p) load(p)
 #define STORE(p, x) memcpy(p, &(x), sizeof(vector))
@@ -88,5 +103,7 @@ static inline vector relu(vector x)
 #define ADD(a, b) sum_of(a, b)
 #define RELU(x) relu(x)
 #define LEAKY(x, slope) leaky(x, slope)
+#define POSITIVE(x) positive(x)
+#define FOLLOW(bits, x, slope) follow(bits, x, slope)
 #define KERNELS transform_portable
 #include "transform_kernels.h"
