@@ -11,6 +11,7 @@ from nic.cli.common.command import Program, in_one_line
 COMMANDS: Mapping[str, str] = {  # name -> module in nic.cli, in the order of the help
     "compress": "compress",
     "decompress": "decompress",
+    "thumbnail": "thumbnail",
     "info": "info",
     "test": "test",
     "models": "models",

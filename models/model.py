@@ -3,10 +3,13 @@
 A folder ``NAME-VERSION`` has
 
     model.json          the definition: transform, gains, steps, prediction, and the SHA-256 of
-                        every other file but card.json
+                        weights.npy and prior.npz
     weights.npy         the weights of both transforms (see nic.models.weights)
     prior.npz           integer tables for the entropy coder (see nic.models.tables)
-    card.json           training and measurements; not part of the model's identity
+    thumbnail.npy       the map from leading latents to mean colours (see Model.thumbnail)
+    card.json           training and measurements
+
+The last two are not part of the model's identity, so a model that was released can get them later.
 
 The content hash is the SHA-256 of model.json. A stream stores its first 8 digits. Changed weights
 get a new version, so that an old file is never decoded with new weights.
@@ -32,6 +35,7 @@ from nic.models.tables import Prior
 # blocks and 8 of the last layer, together 38, which is less than 5 latents. Reach of its synthesis:
 # one latent, then 6 * 4 pixels of the blocks, 4 and 2.
 REFERENCE_REACH = (5, 5)
+THUMBNAIL = "thumbnail.npy"
 MS_SSIM = "-ms-ssim"  # end of the name of a model that was trained for MS-SSIM
 FIELDS = {  # of model.json
     *("name", "version", "transform", "codebook", "predicted", "default_quality", "lambdas"),
@@ -153,6 +157,29 @@ class Model:
     def prior(self) -> Prior:
         """The entropy coder's tables. Raises ModelError."""
         return Prior.load(BytesIO(self.read("prior.npz")))
+
+    @cached_property
+    def thumbnail(self) -> NDArray[np.float32]:
+        """The linear map from the first K latents of a block to its mean colour.
+
+        float32 (K + 1, 3): a row for each latent, and last the constant; the columns are red,
+        green and blue, from 0 to 1.
+
+        Raises: ModelError when the model has none, or a damaged one.
+        """
+        path = self.folder / THUMBNAIL
+        try:
+            found = np.load(BytesIO(path.read_bytes()), allow_pickle=False)
+        except FileNotFoundError:
+            remedy = "make it with scripts/export.py --thumbnails"
+            raise ModelError(f"model {self.name} has no {THUMBNAIL}; {remedy}") from None
+        except (OSError, ValueError, EOFError) as error:
+            raise ModelError(f"{path} cannot be read: {error}") from error
+        shapes = {(count + 1, 3) for count in range(1, self.channels + 1)}
+        right = found.dtype == np.float32 and found.shape in shapes
+        if not right or not np.isfinite(found).all():
+            raise ModelError(f"{path} is damaged: it is no map of latents to colours")
+        return np.asarray(found, np.float32)
 
     @cached_property
     def card(self) -> dict[str, Any]:

@@ -4,17 +4,22 @@
     scripts/export.py --run runs/light --data FOLDER --to models/zoo/light-5 \\
         [--keep models/checkpoints/light.npz]
     scripts/export.py --model NAME --litert FOLDER
+    scripts/export.py --model NAME --data FOLDER --thumbnails
 
 The version is the number at the end of the folder's name. The prior tables are fitted to the
 symbols of --pictures training pictures. The number of --classes may differ from training. The
 reference family has no tables. --keep writes the averaged weights, from which further training can
 start.
 
+With --thumbnails, an installed model gets its thumbnail.npy, the map from latents to mean colours
+that thumbnails are made with. A new model gets it too. It is no part of a model's identity.
+
 With --litert, the transforms of an installed model are written as LiteRT networks, for phones. It
 needs the TensorFlow backend.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +31,7 @@ import numpy as np
 import nic.fse as fse
 from nic.entropy import classmap
 from nic.entropy.coding import to_ranks
+from nic.format.channels import latents as latents_of
 from nic.models import zoo
 from nic.models.config import config_of
 from nic.models.dcn import SoftRateDistortion
@@ -33,6 +39,7 @@ from nic.models.training.data import load_pictures
 from nic.models.training.export import (
     DEFAULT_QUALITY,
     add_prior,
+    add_thumbnail,
     export,
     export_reference,
     like_cjxl,
@@ -41,12 +48,16 @@ from nic.models.training.export import (
 from nic.models.training.fitting import fit
 from nic.models.training.made import made_pictures
 from nic.models.training.run import averaged, checkpoint_state, save_averaged
+from nic.models.training.thumbnails import fit as fit_thumbnail
 from nic.picture.perceptual import ssimulacra2
 from nic.quantize.rounding import dequantize, quantize
 from nic.transform import backends
 from nic.transform.encoding import decode, encode
 
 SCORED = 40  # pictures whose scores decide the rate points
+SMALLEST = 128  # pixels of a side of the pictures for thumbnails
+SHRUNK = 160  # pictures that the map for thumbnails is fitted to
+SHRUNK_AT = (10, 30, 50, 70, 90)  # the qualities of their latents
 
 
 def symbol_ranks(model: zoo.Model, pictures: list[Any]) -> list[list[Any]]:
@@ -71,6 +82,15 @@ def mean_scores(model: zoo.Model, pictures: list[Any]) -> Any:
     return np.maximum.accumulate(np.mean(scores, axis=0))
 
 
+def thumbnail_samples(model: zoo.Model, pictures: list[Any]) -> Iterator[tuple[Any, Any]]:
+    """The latents of every picture, (C, h, w), as files of several qualities hold them."""
+    transform = backends.load(model)
+    for pixels in pictures[:SHRUNK]:
+        record = encode(pixels, transform, (model.name, model.id))
+        for quality in SHRUNK_AT:
+            yield latents_of(dequantize(quantize(record, model, quality), model)), pixels
+
+
 @click.command(help=__doc__)
 @click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", type=click.Path(exists=True, path_type=Path))
@@ -81,15 +101,27 @@ def mean_scores(model: zoo.Model, pictures: list[Any]) -> Any:
               show_default=True, help="The quality when none is asked for.")  # fmt: skip
 @click.option("--pictures", type=int, default=400, show_default=True)
 @click.option("--classes", type=click.IntRange(8, 64), default=64, show_default=True)
-@click.option("--model", default=zoo.DEFAULT, show_default=True, help="The model for --litert.")
+@click.option(
+    "--model",
+    default=zoo.DEFAULT,
+    show_default=True,
+    help="The installed model for --litert and --thumbnails.",
+)
+@click.option("--thumbnails", is_flag=True, help="Write thumbnail.npy of an installed model.")
 @click.option("--litert", type=click.Path(path_type=Path), help="Write LiteRT networks here.")
 def main(
     run_path: Path | None, data: Path | None, folder: Path | None, keep: Path | None,
     points: int | None, default_quality: int, pictures: int, classes: int, model: str,
-    litert: Path | None,
+    thumbnails: bool, litert: Path | None,
 ) -> None:  # fmt: skip
     if litert is not None:
         write_litert(zoo.by_name(model), litert)
+    elif thumbnails:
+        if data is None:
+            raise click.UsageError("--thumbnails needs --data")
+        known = zoo.by_name(model)
+        sample = load_pictures(data, SMALLEST)
+        add_thumbnail(known.folder, fit_thumbnail(thumbnail_samples(known, sample)))
     elif run_path is None or data is None or folder is None:
         raise click.UsageError("a new model needs --run, --data and --to")
     else:
@@ -120,6 +152,8 @@ def export_run(
     share = config.training.made_share  # the same mixture of pictures as in training
     made = made_pictures(chosen, round(len(sample) * share), config.training.seed + 1)
     ranks = symbol_ranks(zoo.from_folder(folder), sample + made)
+    samples = thumbnail_samples(zoo.from_folder(folder), sample)
+    add_thumbnail(folder, fit_thumbnail(samples))
     add_prior(folder, fit(ranks, classes, fse.energy_contexts, classmap.class_costs))
 
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from nic.cli.common import options
-from nic.cli.common.command import about, command, name_of
-from nic.cli.common.files import reading, writing
+from nic.cli.common.command import command
+from nic.cli.common.files import reading, skimming
+from nic.cli.common.pictures import write_pictures
 from nic.errors import UsageError
 from nic.format.channels import Channels
 from nic.picture.metadata import Keep
@@ -12,10 +13,11 @@ from nic.settings import Decoding
 from nic.types import Depth
 
 
-@command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic(1).")
+@command("decode", epilog="See also: nic-encode(1), nic-decompress(1), nic-thumbnail(1), nic(1).")
 @options.files
 @options.output
 @options.channel_list(options.DECODED)
+@options.scale("Write a small picture from the first channels, as nic thumbnail does.")
 @options.picture_format
 @options.depth
 @options.network
@@ -28,6 +30,7 @@ def main(
     output: str | None,
     force: bool,
     channels: Channels | None,
+    scale: int | None,
     picture_format: str | None,
     depth: Depth | None,
     tolerate: bool,
@@ -45,24 +48,34 @@ def main(
       nic-decode < a.nic > b.png
       nic-decode a.nic -o b.tiff
       nic-decode --channels 0-15 a.nic -o coarse.png
+      nic-decode --scale 1/8 a.nic -o small.png
       nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
     """
     from nic.codec import Codec
-    from nic.format.salvage import Report
-    from nic.picture import formats, rows
+    from nic.picture import formats, rows, writers
+    from nic.preview.shrink import Shrink
+    from nic.preview.thumbnail import thumbnails
 
+    if scale is not None and channels is not None:
+        raise UsageError("--scale reads the first channels; give no --channels")
     run = Codec(**network)
-    named = output is not None and output != "-"
     name = picture_format or formats.format_of(output)
     decoding = Decoding(channels, tolerate, metadata, formats.depth_in(name, depth))
-    done, report = 0, Report()
-    with writing(output, force) as out:
-        for path in files or ("-",):
-            with about(path), reading(path) as source:
-                report.prefix = f"{name_of(path)}: "
-                for parts in run.decode_stream(source, decoding, report):
-                    if named and done:
-                        raise UsageError(f"more than one picture for {output}; use stdout")
-                    rows.write(out, parts, name, run.limit)
-                    done += 1
-    report.check()
+    if scale is not None:
+        write_pictures(
+            files,
+            output,
+            force,
+            skimming,
+            lambda source, report: thumbnails(run, source, Shrink(scale), decoding, report),
+            lambda out, picture: out.write(writers.write(picture, name)),
+        )
+        return
+    write_pictures(
+        files,
+        output,
+        force,
+        reading,
+        lambda source, report: run.decode_stream(source, decoding, report),
+        lambda out, parts: rows.write(out, parts, name, run.limit),
+    )

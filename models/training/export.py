@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nic.errors import ModelError
 from nic.models import dcn, weights
 from nic.models.load import load_networks
-from nic.models.model import Model
+from nic.models.model import THUMBNAIL, Model
 from nic.models.tables import Prior
 from nic.models.training.rate_distortion import RateDistortion
 from nic.types import CODEBOOK
@@ -148,6 +148,11 @@ def add_prior(folder: Path, prior: Prior) -> None:
     """Write prior.npz into a model's folder, and its hash into model.json."""
     prior.save(folder / "prior.npz")
     _write(json.loads((folder / "model.json").read_text(encoding="utf-8")), folder)
+
+
+def add_thumbnail(folder: Path, colours: NDArray[np.float32]) -> None:
+    """Write thumbnail.npy into a model's folder, see ``Model.thumbnail``; model.json stays."""
+    np.save(folder / THUMBNAIL, np.ascontiguousarray(colours, "<f4"))
 
 
 def _write(definition: dict[str, Any], folder: Path) -> None:

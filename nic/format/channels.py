@@ -6,18 +6,17 @@ be read from its own bytes, the header and the class map.
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import accumulate, pairwise
-from os import SEEK_END
+from itertools import accumulate, groupby, pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nic.errors import CorruptError, UsageError
-from nic.format.chunks import CRC_SIZE, TRUNCATED, Opening, Stage, read_exactly, read_payload
+from nic.errors import UsageError
+from nic.format.chunks import CRC_SIZE, Opening, Stage, read_exactly, read_payload
 from nic.format.header import MAX_CHANNELS, Header
 from nic.format.index import Channel, Mode
 from nic.format.records import Record, read_records
@@ -42,6 +41,12 @@ def parse(text: str) -> Channels:
             raise UsageError(f"no file has a channel {last}: the last one is {MAX_CHANNELS - 1}")
         chosen.update(range(first, last + 1))
     return tuple(sorted(chosen))
+
+
+def runs(channels: Sequence[int]) -> list[list[int]]:
+    """Ascending channels in runs of neighbours."""
+    groups = groupby(enumerate(channels), lambda pair: pair[1] - pair[0])
+    return [[c for _, c in group] for _, group in groups]
 
 
 def select(record: Record, channels: Channels) -> Record:
@@ -79,6 +84,29 @@ def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Recor
     if channels is None:
         return read_records(source)
     return read_records(source, read_data=partial(_read_some, channels))
+
+
+def read_leading(
+    source: BinaryIO, count_of: Callable[[Header], int], skipped: Collection[bytes] = ()
+) -> Iterator[Record]:
+    """Yield every record of a stream with only its leading channels, as ``read_selected`` does.
+
+    Args:
+        count_of: how many channels are wanted, by the header; a record may have fewer.
+        skipped: letters of chunks that are not wanted, see ``nic.format.records.read_records``.
+    """
+
+    def read(
+        source: BinaryIO, stage: Stage, header: Header, opening: Opening
+    ) -> tuple[Header, bytes]:
+        return _read_some(leading(stage, header, count_of(header)), source, stage, header, opening)
+
+    return read_records(source, read_data=read, skipped=skipped)
+
+
+def leading(stage: Stage, header: Header, count: int) -> Channels:
+    """The first ``count`` channels, or as many as a record has."""
+    return tuple(range(min(count, _available(stage, header))))
 
 
 def planes(record: Record, channels: Sequence[int]) -> NDArray[Any]:
@@ -167,15 +195,16 @@ def _read_some(
 
 
 def _seek_parts(source: BinaryIO, sizes: list[int], channels: Channels) -> dict[int, bytes]:
-    """The payloads of these channels; moves the source to the end of chunk D."""
-    start = source.tell()
-    starts = list(accumulate(sizes, initial=start))
-    after = starts[-1] + CRC_SIZE
-    if source.seek(0, SEEK_END) < after:  # a seek beyond the end would succeed
-        raise CorruptError(TRUNCATED)
-    parts = {}
-    for c in channels:
-        source.seek(starts[c])
-        parts[c] = read_exactly(source, sizes[c])
-    source.seek(after)
+    """The payloads of these channels; moves the source to the end of chunk D.
+
+    That may be beyond the end of a truncated source: then the caller, who reads on, finds out.
+    """
+    starts = list(accumulate(sizes, initial=source.tell()))
+    parts: dict[int, bytes] = {}
+    for run in runs(channels):
+        source.seek(starts[run[0]])
+        data = read_exactly(source, starts[run[-1] + 1] - starts[run[0]])
+        at = starts[run[0]]
+        parts |= {c: data[starts[c] - at : starts[c + 1] - at] for c in run}
+    source.seek(starts[-1] + CRC_SIZE)
     return parts

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from nic.errors import ChecksumError, CorruptError
+from nic.format.channels import runs
 from nic.format.chunks import DATA
 
 UNTOLD = "in which channel cannot be told"
@@ -66,7 +66,5 @@ class Damage:
 
 def name(channels: Sequence[int]) -> str:
     """Ascending channels as text: ``channels 3, 12-14``."""
-    runs = groupby(enumerate(channels), lambda pair: pair[1] - pair[0])
-    ranges = [[c for _, c in run] for _, run in runs]
-    listed = ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in ranges)
+    listed = ", ".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else str(r[0]) for r in runs(channels))
     return f"channel{'s' * (len(channels) > 1)} {listed}"

@@ -18,13 +18,15 @@ ancillary chunk and refuses an unknown critical chunk.
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from os import SEEK_CUR
 from typing import Any, BinaryIO
 
 from nic.errors import CorruptError, VersionError
 from nic.format import header as headers
 from nic.format.chunks import (
+    CRC_SIZE,
     DATA,
     END,
     HEADER,
@@ -114,13 +116,17 @@ def _read_all(source: BinaryIO, _: Stage, header: Header, data: Opening) -> tupl
 
 
 def read_records(
-    source: BinaryIO, start: bytes = b"", read_data: ReadData = _read_all
+    source: BinaryIO,
+    start: bytes = b"",
+    read_data: ReadData = _read_all,
+    skipped: Collection[bytes] = (),
 ) -> Iterator[Record]:
     """Yield every record of a binary stream, which need not be seekable.
 
     Args:
         start: the first 8 bytes, if they have already been read.
         read_data: reads chunk D; by default all of it.
+        skipped: letters of chunks that are not wanted. Those are not read if the source can seek.
     Raises: CorruptError when the stream is empty, of another format, damaged, or ends inside a
         record; VersionError for features that a newer version may have written.
     """
@@ -128,17 +134,24 @@ def read_records(
     if not start:
         raise CorruptError("the input is empty")
     while start:
-        yield read_record(source, start, read_data)
+        yield read_record(source, start, read_data, skipped)
         start = source.read(len(MAGIC))
 
 
-def read_record(source: BinaryIO, magic: bytes, read_data: ReadData = _read_all) -> Record:
+def read_record(
+    source: BinaryIO,
+    magic: bytes,
+    read_data: ReadData = _read_all,
+    skipped: Collection[bytes] = (),
+) -> Record:
     """The record whose first 8 bytes, ``magic``, have already been read; see ``read_records``."""
     parts = Parts(*read_head(source, magic))
     while (opening := read_opening(source)) is not None:
         if opening.kind == DATA and not parts.has_data:
             parts.header, data = read_data(source, parts.stage, parts.header, opening)
             parts.take(Chunk(DATA, data))
+        elif opening.kind in skipped and source.seekable():
+            source.seek(opening.length + CRC_SIZE, SEEK_CUR)
         else:
             parts.take(Chunk(opening.kind, read_payload(source, opening)))
     if not parts.has_data:

@@ -1,5 +1,6 @@
-"""Pixels to picture files, through imageio and Pillow."""
+"""Pixels to picture files, through Pillow and other libraries."""
 
+import io
 import logging
 import struct
 from dataclasses import replace
@@ -86,9 +87,11 @@ def _by_library(samples: Pixels, name: str, settings: dict[str, Any]) -> bytes:
         from nic.picture.files import deep
 
         return (deep.write_tiff if name == "tiff" else deep.write_png)(samples, settings)
-    import imageio.v3 as iio
+    from PIL import Image
 
-    return bytes(iio.imwrite("<bytes>", samples, extension=f".{name}", plugin="pillow", **settings))
+    out = io.BytesIO()
+    Image.fromarray(samples).save(out, name, **settings)
+    return out.getvalue()
 
 
 def note_alpha(picture: Picture, name: str) -> bool:

@@ -3,7 +3,8 @@
 ``MODEL/NAME.nic`` was made by ``nic compress`` from a crop of a photograph of scikit-image, with
 the quality or channels in its name; ``NAME.png`` is what ``nic decompress`` gave then.
 ``symbols.json`` holds the SHA-256 of the symbols, int8 (channels, h, w); ``pixels.json`` that of
-the pixels, which the native backend gives on every machine.
+the pixels, which the native backend gives on every machine, and ``thumbnails.json`` that of the
+pixels of the thumbnail.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from records import from_bytes, to_bytes
 from nic.codec import Codec
 from nic.format.records import Stage
 from nic.models import native
+from nic.preview.thumbnail import thumbnails
 
 
 def digests(file):
@@ -30,12 +32,13 @@ def digests(file):
 
 
 SYMBOLS, PIXELS = digests("symbols.json"), digests("pixels.json")
+THUMBNAILS = digests("thumbnails.json")
 SETS = [each.name.lower() for each in native.Isa if each >= native.isa()]
 
 
 def test_every_golden_file_has_its_symbols():
     found = (path.relative_to(GOLDEN).with_suffix("") for path in GOLDEN.glob("*/*.nic"))
-    assert sorted(SYMBOLS) == sorted(PIXELS) == sorted(map(str, found))
+    assert sorted(SYMBOLS) == sorted(PIXELS) == sorted(THUMBNAILS) == sorted(map(str, found))
     models = {name.partition("/")[0] for name in SYMBOLS}
     assert models >= {"light-5", "light-ms-ssim-4", "light-visual-2"}
 
@@ -51,6 +54,13 @@ def test_symbols_are_coded_to_the_same_bytes(codec, name):
     data = (GOLDEN / f"{name}.nic").read_bytes()
     symbols = codec.to_symbols(from_bytes(data))
     assert to_bytes(codec.forward(symbols, Stage.PACKED)) == data
+
+
+@pytest.mark.parametrize("name", sorted(THUMBNAILS))
+def test_thumbnails_never_change(codec, name):
+    with open(GOLDEN / f"{name}.nic", "rb") as file:
+        (found,) = thumbnails(codec, file)
+    assert hashlib.sha256(found.pixels.tobytes()).hexdigest() == THUMBNAILS[name]
 
 
 @pytest.mark.parametrize("isa", SETS)

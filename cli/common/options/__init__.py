@@ -11,6 +11,8 @@ from nic.cli.common.options.files import (
     metadata,
     output,
     picture_format,
+    scale,
+    size,
     tolerate,
 )
 from nic.cli.common.options.networks import max_memory, max_pixels, model, network, threads
@@ -37,6 +39,8 @@ __all__ = [
     "picture_format",
     "rate",
     "refine",
+    "scale",
+    "size",
     "suffix",
     "threads",
     "tolerate",

@@ -5,10 +5,11 @@ from typing import Any, TypeVar
 
 import click
 
+from nic.cli.common.options.numbers import Number, number
 from nic.errors import UsageError
 from nic.format.channels import Channels, parse
 from nic.picture.formats import FORMATS
-from nic.picture.metadata import KEEP
+from nic.picture.metadata import KEEP, Keep
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -104,8 +105,28 @@ def tolerate(function: F) -> F:
     )(function)
 
 
-def metadata(meaning: str) -> Callable[[F], F]:
+def metadata(meaning: str, default: Keep = "all") -> Callable[[F], F]:
     """``--metadata``: the metadata to keep, one of ``nic.picture.metadata.KEEP``."""
     return click.option(
-        "--metadata", type=click.Choice(KEEP), default="all", show_default=True, help=meaning
+        "--metadata", type=click.Choice(KEEP), default=default, show_default=True, help=meaning
     )
+
+
+def scale(meaning: str) -> Callable[[F], F]:
+    """``--scale``: a small picture, as the number of pixels that become one, each way."""
+    return click.option(
+        "--scale",
+        type=click.Choice(["1/8", "1/16", "1/32"]),
+        callback=lambda _, __, value: None if value is None else int(value.removeprefix("1/")),
+        help=meaning,
+    )
+
+
+def size(function: F) -> F:
+    """``--size``: the longest side of a thumbnail."""
+    return number(
+        "--size",
+        type=Number(1),
+        metavar="N",
+        help="The longest side has at most N pixels. The thumbnail is never larger than 1/8.",
+    )(function)

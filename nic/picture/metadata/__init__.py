@@ -59,6 +59,12 @@ class Metadata:
 NOTHING = Metadata()
 
 
+def unwanted(keep: Keep) -> set[bytes]:
+    """Letters of the chunks whose metadata ``keep`` leaves out."""
+    kept = Metadata(**dict.fromkeys(NAMES.values(), b"-")).only(keep).kinds
+    return {letter for letter, name in NAMES.items() if name not in kept}
+
+
 # -- chunks -----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,1 @@
+"""Pictures from a part of a file: thumbnails, without a synthesis transform."""
