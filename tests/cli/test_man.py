@@ -19,6 +19,7 @@ from types import ModuleType
 import click
 import numpy as np
 import pytest
+from desktop import install_shared
 from places import ROOT
 
 from nic import errors
@@ -282,8 +283,11 @@ def _environment(folder: Path) -> dict[str, str]:
     for name, script in (("ssh", ssh), ("python3", python)):
         (folder / name).write_text(script)
         (folder / name).chmod(0o755)
+    install_shared(folder)
     path = os.pathsep.join([str(folder), str(SCRIPTS), os.environ["PATH"]])
-    return {**os.environ, "PATH": path, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("XDG_", "DISPLAY"))}
+    own = {"PATH": path, "HOME": str(folder), "VIRTUAL_ENV": str(folder)}
+    return {**kept, **own, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def _make_pictures(folder: Path) -> None:
@@ -343,6 +347,8 @@ WRITES = {
     "-alphapam": ["glass.nic", "glass.png"],
     "--tolerate": ["part.nic", "rest.png"],
     "python3 clear.py": ["cleared.nic"],
+    "delegates.xml": ["magick.jpg", "magick.nic"],
+    "pnmtojpeg": ["small/a.jpg", "small/b.jpg"],
 }
 
 
