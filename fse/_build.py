@@ -14,9 +14,11 @@ from setuptools import Extension
 from setuptools.command.build_ext import build_ext
 
 HERE = Path(__file__).parent
+NATIVE = HERE.parent / "models" / "native"
 HEADERS = {
     "nic.fse._fse": HERE / "fse.h",
-    "nic.models.native._transform": HERE.parent / "models" / "native" / "transform.h",
+    "nic.models.native._transform": NATIVE / "transform.h",
+    "nic.models.native.distortion._distortion": NATIVE / "distortion" / "distortion.h",
 }
 
 

@@ -32,10 +32,10 @@ def test_no_warnings(compiler, define, tmp_path):
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
-def test_no_warnings_in_the_transforms(compiler, tmp_path):
+def test_no_warnings_in_transforms_and_distortions(compiler, tmp_path):
     if not shutil.which(compiler):
         pytest.skip(f"no {compiler} here")
-    sources = sorted(map(str, (ROOT / "models" / "native").glob("*.c")))
+    sources = sorted(map(str, (ROOT / "models" / "native").rglob("*.c")))
     strict = [*STRICT.split(), "-Wno-sign-conversion", "-ffp-contract=off"]
     assert run(compiler, *strict, "-c", *sources, cwd=tmp_path) == ""
 
@@ -47,6 +47,7 @@ def test_damaged_streams():
     told = run("scripts/fuzz", "7", "200", "0", CFLAGS="-O0")
     assert "damaged streams in 200 rounds" in told
     assert "transform_fuzz: 1 networks, digest" in told
+    assert "distortion fuzz: 4 pictures, digest" in told
     kinds = [line for line in told.splitlines() if line.endswith("accepted")]
     assert len(kinds) == 8
     for line in kinds:
