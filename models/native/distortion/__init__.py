@@ -10,9 +10,10 @@ import numpy as np
 
 from nic.errors import NicError, UsageError
 from nic.models.native import ALIGNMENT, VARIABLE, isa
-from nic.models.native.distortion._distortion import ffi, lib
+from nic.models.native.distortion import _distortion
 from nic.types import Floats
 
+ffi, lib = _distortion.ffi, _distortion.lib
 MEASURES = {
     "mse": lib.DISTORTION_ERROR,
     "ms-ssim": lib.DISTORTION_SIMILARITY,
@@ -41,12 +42,13 @@ class Distortion:
             counted: the rows and columns that count. Elsewhere decoded pixels are taken as equal
                 to the picture. The mean is still that of the whole picture. None: all count.
             threads: how many work at a time.
+
         Raises:
             UsageError: NIC_ISA names an instruction set that this processor does not have.
             ValueError: the array has another shape or type.
         """
         self._picture, self._threads = np.ascontiguousarray(picture), threads
-        self._check(self._picture)
+        self._expect(self._picture)
         height, width, _ = picture.shape
         rows, columns = counted or (slice(None), slice(None))
         top, bottom, _ = rows.indices(height)
@@ -86,8 +88,8 @@ class Distortion:
                 respect to ``decoded`` are written there.
         Raises: ValueError when an array has another shape, type or order.
         """
-        self._check(decoded)
-        self._check(gradient)
+        self._expect(decoded)
+        self._expect(gradient)
         if np.may_share_memory(decoded, gradient):
             raise ValueError("the gradient needs an array of its own")
         pixels = ffi.from_buffer("float[]", decoded)
@@ -108,7 +110,8 @@ class Distortion:
         """One thread's work. It holds the arrays: an interrupt elsewhere must not free them."""
         lib.distortion_work(self._state, number)
 
-    def _check(self, pixels: Floats) -> None:
+    def _expect(self, pixels: Floats) -> None:
+        """Raise ValueError for an array that the library cannot take."""
         if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
             raise ValueError(f"pixels of shape {pixels.shape} are not (H, W, 3)")
         if pixels.shape != self._picture.shape:

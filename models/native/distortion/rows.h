@@ -29,6 +29,7 @@ static const float OPSIN[RGB][RGB] = {
 };
 #define BIAS 0.0037930732552754493f
 #define BIAS_ROOT 0.15595420054924863f /* its cube root */
+#define MIDDLE 0.45f                   /* about half of the greatest Y */
 
 #define SSIM_C1 1e-4f /* .01^2 */
 #define SSIM_C2 9e-4f /* .03^2; of SSIMULACRA 2, too */
@@ -174,22 +175,23 @@ static void cone_slope(int n, const float *const *rgb, int kind, float *restrict
     }
 }
 
-/* Plane X, Y or B, shifted to be positive, from three rows of cones. */
+/* Plane X, Y or B from three rows of cones, shifted to be about 0. No map depends on a shift, and
+ * less is lost where squares are subtracted. */
 static void xyb(int n, const float *const *cones, int plane, float *restrict out)
 {
     const float *l = cones[0], *m = cones[1], *s = cones[2];
     if (plane == X)
         APART
         for (ptrdiff_t i = 0; i < n; i++)
-            out[i] = 7 * (l[i] - m[i]) + 0.42f;
+            out[i] = 7 * (l[i] - m[i]);
     else if (plane == Y)
         APART
         for (ptrdiff_t i = 0; i < n; i++)
-            out[i] = 0.5f * (l[i] + m[i]) + 0.01f;
+            out[i] = 0.5f * (l[i] + m[i]) - MIDDLE;
     else
         APART
         for (ptrdiff_t i = 0; i < n; i++)
-            out[i] = s[i] - 0.5f * (l[i] + m[i]) + 0.55f;
+            out[i] = s[i] - 0.5f * (l[i] + m[i]);
 }
 
 /* Slopes in linear RGB, from slopes in X and Y, and in B if it is not 0. The cones come from X, Y
@@ -202,7 +204,7 @@ static void xyb_slopes(int n, const float *const *planes, const float *const *sl
     float *red = out[0], *green = out[1], *blue = out[2];
     APART
     for (ptrdiff_t i = 0; i < n; i++) {
-        const float luma = y[i] - 0.01f, apart = (x[i] - 0.42f) * (1.0f / 14);
+        const float luma = y[i] + MIDDLE, apart = x[i] * (1.0f / 14);
         const float l = luma + apart + BIAS_ROOT, m = luma - apart + BIAS_ROOT;
         const float gl = (7 * gx[i] + 0.5f * gy[i]) / (3 * (l * l));
         const float gm = (0.5f * gy[i] - 7 * gx[i]) / (3 * (m * m));
@@ -213,9 +215,9 @@ static void xyb_slopes(int n, const float *const *planes, const float *const *sl
     if (gb)
         APART
         for (ptrdiff_t i = 0; i < n; i++) {
-            const float luma = y[i] - 0.01f, apart = (x[i] - 0.42f) * (1.0f / 14);
+            const float luma = y[i] + MIDDLE, apart = x[i] * (1.0f / 14);
             const float l = luma + apart + BIAS_ROOT, m = luma - apart + BIAS_ROOT;
-            const float s = b[i] - 0.55f + luma + BIAS_ROOT;
+            const float s = b[i] + luma + BIAS_ROOT;
             const float gl = -0.5f * gb[i] / (3 * (l * l)), gm = -0.5f * gb[i] / (3 * (m * m));
             const float gs = gb[i] / (3 * (s * s));
             red[i] += OPSIN[0][0] * gl + OPSIN[1][0] * gm + OPSIN[2][0] * gs;
