@@ -37,7 +37,7 @@ typedef struct {
 /* A row of a filter's input, 11 of them around the output, and their weights. */
 typedef const float *const *rows_of_taps;
 
-/* The loops over n samples of rows; rows.h describes them. */
+/* The loops over n samples of rows; rows.h and window_rows.h describe them. */
 typedef struct {
     void (*pick)(int n, const float *in, float low, float high, float *out);
     double (*error)(int n, const float *x, const float *y, float low, float high);
