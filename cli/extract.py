@@ -35,8 +35,8 @@ def main(
 
     The output is a NumPy array (channels, rows, columns), with the channels in ascending
     order, or a stream for other nic programs. In a stream, all other channels are zero. From a
-    file, only the header, the class map and the bytes of these channels are read. No network
-    is loaded.
+    file or a URL, only the header, the class map and the bytes of these channels are read. No
+    network is loaded.
 
     \b
     Examples:

@@ -8,8 +8,9 @@ import click
 
 from nic.cli.common import options
 from nic.cli.common.command import attempt, command, gravity, name_of
-from nic.cli.common.files import reading
-from nic.format.records import Record, read_records
+from nic.cli.common.files import reading, skimming
+from nic.format.records import read_records
+from nic.remote.servers import is_url
 
 
 @command("info", epilog="See also: nic-test(1), nic-models(1), nic(5), nic(1).")
@@ -20,24 +21,23 @@ def main(files: tuple[str, ...], as_json: bool) -> None:
 
     For coded and packed records, the mode and the bytes of each channel are listed. No
     network is loaded, and the model need not be installed. A file that fails does not stop the
-    others.
+    others. FILE may be a URL.
 
     \b
     Examples:
       nic info a.nic
       nic encode < a.png | nic info
       nic info --json *.nic | jq .bpp
+      nic info https://example.org/a.nic
     """
-    from nic.format.describe import describe
-
-    def show(path: str, record: Record) -> None:
-        facts = {"file": name_of(path), **describe(record)}
-        click.echo(json.dumps(facts) if as_json else _text(facts))
+    from nic.format.describe import describe, outlines
 
     def show_all(path: str) -> None:
-        with reading(path) as source:
-            for record in read_records(source):
-                show(path, record)
+        with skimming(path) if is_url(path) else reading(path) as source:
+            every = outlines(source) if is_url(path) else map(describe, read_records(source))
+            for facts in every:
+                named = {"file": name_of(path), **facts}
+                click.echo(json.dumps(named) if as_json else _text(named))
 
     codes = [attempt(path, partial(show_all, path)) for path in files or ("-",)]
     click.get_current_context().exit(max(codes, key=gravity))

@@ -35,13 +35,14 @@ def main(
     """Make a small picture from the first channels of a file.
 
     No network is loaded: the mean colour of each block of 8x8 pixels is computed from the first
-    channels. From a file, only the header, the class map, the transparency and the bytes of these
-    channels are read. Input and output are as for nic-decode.
+    channels. From a file or a URL, only the header, the class map, the transparency and the bytes
+    of these channels are read. Input and output are as for nic-decode.
 
     \b
     Examples:
       nic thumbnail a.nic -o small.png
       nic thumbnail --size 256 a.nic -o small.png
+      nic thumbnail https://example.org/a.nic -o small.png
       nic thumbnail --scale 1/16 --format ppm < a.nic | pnmtopng > small.png
     """
     from nic.codec import Codec

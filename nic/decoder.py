@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nic.entropy import coding
 from nic.errors import UsageError
 from nic.format import pack
-from nic.format.channels import joined, latents, select
+from nic.format.channels import joined, latents, read_selected, select
 from nic.format.damage import Damage
 from nic.format.header import Header
 from nic.format.records import Record, Stage, read_records
@@ -82,6 +82,8 @@ class Decoder:
         options = options or Decoding()
         if options.tolerate:
             records = read_intact(source, self, report or Report())
+        elif options.skim:
+            records = read_selected(source, options.channels)
         else:
             records = read_records(source)
         if options.channels is not None:

@@ -91,9 +91,11 @@ class Decoding:
         tolerate: decode the intact part of a damaged stream; lost channels are zero.
         metadata: the metadata to keep: ``all``, ``icc`` or ``none``.
         depth: bits per sample of the picture, 8 or 16; None for as many as its source had.
+        skim: read only the chosen channels of a source that can seek, and verify no others.
     """
 
     channels: "Channels | None" = None
     tolerate: bool = False
     metadata: "Keep" = "all"
     depth: "Depth | None" = None
+    skim: bool = False

@@ -11,6 +11,7 @@ from nic.cli.common.command import FULL, about
 from nic.cli.common.temporary import refuse, temporary
 from nic.errors import NicError, UsageError
 from nic.format.records import Record, read_records
+from nic.remote.servers import is_url, opened
 
 
 @contextmanager
@@ -25,8 +26,8 @@ def reading(path: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def skimming(path: str) -> Iterator[BinaryIO]:
-    """Like ``reading``, but without buffering of an input that can seek."""
-    with reading(path) as source:
+    """Like ``reading``, but without buffering of an input that can seek; also opens a URL."""
+    with opened(path) if is_url(path) else reading(path) as source:
         yield getattr(source, "raw", source) if source.seekable() else source
 
 

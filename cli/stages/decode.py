@@ -1,6 +1,7 @@
 """nic-decode: records of any stage to pictures."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 from nic.cli.common import options
 from nic.cli.common.command import command
@@ -9,6 +10,8 @@ from nic.cli.common.pictures import write_pictures
 from nic.errors import UsageError
 from nic.format.channels import Channels
 from nic.picture.metadata import Keep
+from nic.remote.ranges import Ranges
+from nic.remote.servers import is_url
 from nic.settings import Decoding
 from nic.types import Depth
 
@@ -49,6 +52,7 @@ def main(
       nic-decode a.nic -o b.tiff
       nic-decode --channels 0-15 a.nic -o coarse.png
       nic-decode --scale 1/8 a.nic -o small.png
+      nic-decode --channels 0-15 https://example.org/a.nic -o coarse.png
       nic-encode < a.png | nic-decode --format ppm | pnmpsnr a.ppm -
     """
     from nic.codec import Codec
@@ -75,7 +79,12 @@ def main(
         files,
         output,
         force,
-        reading,
-        lambda source, report: run.decode_stream(source, decoding, report),
+        skimming if any(map(is_url, files)) else reading,
+        lambda source, report: run.decode_stream(source, _for(source, decoding), report),
         lambda out, parts: rows.write(out, parts, name, run.limit),
     )
+
+
+def _for(source: BinaryIO, decoding: Decoding) -> Decoding:
+    """How a source is decoded: of a remote one, only the chosen channels are fetched."""
+    return replace(decoding, skim=isinstance(source, Ranges))

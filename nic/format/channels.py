@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.errors import UsageError
-from nic.format.chunks import CRC_SIZE, Opening, Stage, read_exactly, read_payload
+from nic.format.chunks import CLASS_MAP, CRC_SIZE, Opening, Stage, read_exactly, read_payload
 from nic.format.header import MAX_CHANNELS, Header
 from nic.format.index import Channel, Mode
-from nic.format.records import Record, read_records
+from nic.format.records import Reading, Record, read_records
+from nic.remote.ranges import expect
 
 EMPTY = Channel(Mode.EMPTY, 0)
+MARGIN = 256  # bytes, for the starts and the checksums of chunks
 ITEM = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 Channels = tuple[int, ...]  # ascending, each once, at least one
@@ -83,7 +85,9 @@ def read_selected(source: BinaryIO, channels: Channels | None) -> Iterator[Recor
     """
     if channels is None:
         return read_records(source)
-    return read_records(source, read_data=partial(_read_some, channels))
+    first = runs(channels)[0]
+    prepare = partial(_expect, len(first) if first[0] == 0 else 0)
+    return read_records(source, how=Reading(partial(_read_some, channels), (), prepare))
 
 
 def read_leading(
@@ -101,7 +105,10 @@ def read_leading(
     ) -> tuple[Header, bytes]:
         return _read_some(leading(stage, header, count_of(header)), source, stage, header, opening)
 
-    return read_records(source, read_data=read, skipped=skipped)
+    def prepare(source: BinaryIO, stage: Stage, header: Header, opening: Opening) -> None:
+        _expect(count_of(header), source, stage, header, opening)
+
+    return read_records(source, how=Reading(read, skipped, prepare))
 
 
 def leading(stage: Stage, header: Header, count: int) -> Channels:
@@ -189,9 +196,21 @@ def _read_some(
     if len(sizes) != _available(stage, header) or sum(sizes) != opening.length:
         return header, read_payload(source, opening)  # the caller refuses it
     _check(stage, header, channels)
+    expect(source, 0)  # from here on, the sizes are known
     if sum(sizes[c] for c in channels) == opening.length or not source.seekable():
         return _pick(stage, header, read_payload(source, opening), channels)
     return _assemble(stage, header, _seek_parts(source, sizes, channels))
+
+
+def _expect(count: int, source: BinaryIO, stage: Stage, header: Header, opening: Opening) -> None:
+    """Tell a remote source what is read behind a chunk: the first ``count`` channels.
+
+    The class map comes before them, with some 4 bits for each block of 2x2 latents, and the excess,
+    which takes less than 1 % of a file of a photograph.
+    """
+    sizes, (h, w, _) = _sizes(stage, header), header.latent_shape
+    class_map = 0 if opening.kind == CLASS_MAP else h * w // 8
+    expect(source, class_map + sum(sizes[:count]) + sum(sizes) // 64 + MARGIN)
 
 
 def _seek_parts(source: BinaryIO, sizes: list[int], channels: Channels) -> dict[int, bytes]:

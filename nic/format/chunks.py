@@ -56,7 +56,7 @@ class Kind(NamedTuple):
         return self.letter.isupper()
 
 
-HEADER, DATA = b"H", b"D"
+HEADER, CLASS_MAP, DATA = b"H", b"M", b"D"
 TABLE = (  # in the order of writing
     Kind(HEADER, "header", "header", needed=True),  # JSON, compact when packed: nic.format.header
     Kind(b"i", "icc", "extra", side=True),  # these three compressed with zlib: nic.picture.metadata
@@ -67,7 +67,7 @@ TABLE = (  # in the order of writing
     # u8 method; 0: a PNG, 1: a packed record of a grey picture. See nic.picture.alpha.
     Kind(b"A", "alpha plane", "alpha", side=True),
     # u8 set of the model's tables | 80, then the classes. See nic.entropy.classmap.
-    Kind(b"M", "class map", "class_map", EVERY - {Stage.LATENTS, Stage.SYMBOLS}),
+    Kind(CLASS_MAP, "class map", "class_map", EVERY - {Stage.LATENTS, Stage.SYMBOLS}),
     # By how much values exceed the codebook. See nic.quantize.excess.
     Kind(b"X", "excess", "excess", EVERY - {Stage.LATENTS}, side=True),
     # Latents: float32 (C, h, w), little-endian. Symbols: int8 (channels, h, w). Coded and packed:

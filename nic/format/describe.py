@@ -1,19 +1,56 @@
 """Facts about a record, for people and scripts; needs no network."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from os import SEEK_CUR
+from typing import Any, BinaryIO
 
-from nic.errors import ModelError
-from nic.format.chunks import KINDS, OPTIONAL
-from nic.format.records import Record, size
+from nic.errors import CorruptError, ModelError
+from nic.format.chunks import CRC_SIZE, DATA, KINDS, OPTIONAL, Stage, read_opening
+from nic.format.header import Header
+from nic.format.records import MAGIC, Record, data_size, read_head, size, what_instead
 from nic.models import zoo
 
+Facts = dict[str, Any]
+FIELDS = {kind.letter: kind.field for kind in OPTIONAL}
 
-def describe(record: Record) -> dict[str, Any]:
+
+def describe(record: Record) -> Facts:
     """Facts about the record and its picture, as a dict that ``json`` can write."""
-    header = record.header
-    total = size(record)
-    facts: dict[str, Any] = {
-        "stage": record.stage.name.lower(),
+    lengths = Counter({letter: len(getattr(record, field)) for letter, field in FIELDS.items()})
+    for letter, payload in record.extra:
+        lengths[letter] += len(payload)
+    return _facts(record.stage, record.header, lengths, size(record))
+
+
+def outlines(source: BinaryIO) -> Iterator[Facts]:
+    """Yield the facts about each record of a source that can seek, as ``describe`` gives them.
+
+    Only the headers of records and the starts of chunks are read; the payloads are not verified.
+
+    Raises: as ``nic.format.records.read_records``.
+    """
+    start = source.tell()
+    magic = source.read(len(MAGIC))
+    if not magic:
+        raise CorruptError(what_instead(magic))
+    while magic:
+        stage, header = read_head(source, magic)
+        lengths: Counter[bytes] = Counter()
+        while (opening := read_opening(source)) is not None:
+            lengths[opening.kind] += opening.length
+            source.seek(opening.length + CRC_SIZE, SEEK_CUR)
+        if lengths[DATA] != (due := data_size(stage, header)):
+            raise CorruptError(f"{lengths[DATA]} bytes of data where the header says {due}")
+        yield _facts(stage, header, lengths, source.tell() - start)
+        start = source.tell()
+        magic = source.read(len(MAGIC))
+
+
+def _facts(stage: Stage, header: Header, lengths: Mapping[bytes, int], total: int) -> Facts:
+    """Facts about a record, given the bytes of its chunks' payloads, and of all of it."""
+    facts: Facts = {
+        "stage": stage.name.lower(),
         "width": header.width,
         "height": header.height,
         "strip": list(header.strip) if header.strip else [],
@@ -29,13 +66,13 @@ def describe(record: Record) -> dict[str, Any]:
         "bpp": round(8 * total / (header.width * header.height), 4),
         "name": header.name,
         "history": list(header.history),
-        "metadata": _metadata(record),
+        "metadata": _metadata(lengths),
     }
-    here = [kind.field for kind in OPTIONAL if record.stage in kind.stages]
-    facts |= {name: len(getattr(record, name)) for name in here}
+    here = {kind.field: lengths.get(kind.letter, 0) for kind in OPTIONAL if stage in kind.stages}
+    facts |= here
     if header.index:
         payload = sum(channel.size for channel in header.index)
-        beside = sum(facts[name] for name in here) + sum(facts["metadata"].values())
+        beside = sum(here.values()) + sum(facts["metadata"].values())
         facts["overhead"] = total - payload - beside
         facts["channel_index"] = [
             {"channel": c, "mode": channel.mode.name.lower(), "bytes": channel.size}
@@ -44,13 +81,13 @@ def describe(record: Record) -> dict[str, Any]:
     return facts
 
 
-def _metadata(record: Record) -> dict[str, int]:
+def _metadata(lengths: Mapping[bytes, int]) -> dict[str, int]:
     """Bytes of the ancillary chunks, by name, or by letter when the kind is unknown."""
-    sizes: dict[str, int] = {}
-    for letter, payload in record.extra:
-        name = KINDS[letter].name if letter in KINDS else letter.decode()
-        sizes[name] = sizes.get(name, 0) + len(payload)
-    return sizes
+    return {
+        KINDS[letter].name if letter in KINDS else letter.decode(): length
+        for letter, length in lengths.items()
+        if letter.islower()
+    }
 
 
 def _name(model_id: str) -> str:

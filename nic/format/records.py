@@ -44,7 +44,7 @@ from nic.format.chunks import (
 from nic.format.header import Header
 from nic.format.index import BY_CLASS
 
-__all__ = ["MAGIC", "Chunk", "Record", "Stage", "read_record", "read_records", "size",
+__all__ = ["MAGIC", "Chunk", "Reading", "Record", "Stage", "read_record", "read_records", "size",
            "write_record"]  # fmt: skip
 
 MAGIC = b"\x89NIC\r\n\x1a\n"
@@ -115,18 +115,34 @@ def _read_all(source: BinaryIO, _: Stage, header: Header, data: Opening) -> tupl
     return header, read_payload(source, data)
 
 
-def read_records(
-    source: BinaryIO,
-    start: bytes = b"",
-    read_data: ReadData = _read_all,
-    skipped: Collection[bytes] = (),
-) -> Iterator[Record]:
+def _nothing(source: BinaryIO, stage: Stage, header: Header, opening: Opening) -> None:
+    """Prepare nothing."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How records are read.
+
+    Attributes:
+        data: reads chunk D; by default all of it.
+        skipped: letters of chunks that are not wanted. Those are not read if the source can seek.
+        prepare: is called before the payload of a chunk is read, but not before that of chunk D.
+    """
+
+    data: ReadData = _read_all
+    skipped: Collection[bytes] = ()
+    prepare: Callable[[BinaryIO, Stage, Header, Opening], None] = _nothing
+
+
+WHOLE = Reading()
+
+
+def read_records(source: BinaryIO, start: bytes = b"", how: Reading = WHOLE) -> Iterator[Record]:
     """Yield every record of a binary stream, which need not be seekable.
 
     Args:
         start: the first 8 bytes, if they have already been read.
-        read_data: reads chunk D; by default all of it.
-        skipped: letters of chunks that are not wanted. Those are not read if the source can seek.
+        how: what is read; by default all.
     Raises: CorruptError when the stream is empty, of another format, damaged, or ends inside a
         record; VersionError for features that a newer version may have written.
     """
@@ -134,25 +150,21 @@ def read_records(
     if not start:
         raise CorruptError("the input is empty")
     while start:
-        yield read_record(source, start, read_data, skipped)
+        yield read_record(source, start, how)
         start = source.read(len(MAGIC))
 
 
-def read_record(
-    source: BinaryIO,
-    magic: bytes,
-    read_data: ReadData = _read_all,
-    skipped: Collection[bytes] = (),
-) -> Record:
+def read_record(source: BinaryIO, magic: bytes, how: Reading = WHOLE) -> Record:
     """The record whose first 8 bytes, ``magic``, have already been read; see ``read_records``."""
     parts = Parts(*read_head(source, magic))
     while (opening := read_opening(source)) is not None:
         if opening.kind == DATA and not parts.has_data:
-            parts.header, data = read_data(source, parts.stage, parts.header, opening)
+            parts.header, data = how.data(source, parts.stage, parts.header, opening)
             parts.take(Chunk(DATA, data))
-        elif opening.kind in skipped and source.seekable():
+        elif opening.kind in how.skipped and source.seekable():
             source.seek(opening.length + CRC_SIZE, SEEK_CUR)
         else:
+            how.prepare(source, parts.stage, parts.header, opening)
             parts.take(Chunk(opening.kind, read_payload(source, opening)))
     if not parts.has_data:
         raise CorruptError("the record ends without data")

@@ -19,6 +19,7 @@ from nic.format.damaged import DamagedRecord
 from nic.format.header import Header
 from nic.format.records import (
     MAGIC,
+    Reading,
     Record,
     data_size,
     read_record,
@@ -117,7 +118,7 @@ def checked_records(source: BinaryIO, codec: Codec) -> Iterator[Record]:
         return header, payload
 
     try:
-        for record in read_records(source, read_data=read_data):
+        for record in read_records(source, how=Reading(read_data)):
             decoded, damage = _decode(record, codec)
             damage.data_failed = failed
             if damage:
