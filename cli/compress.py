@@ -27,7 +27,7 @@ from nic.settings import Encoding, Settings
 @options.suffix
 @options.workers
 @options.aim
-@options.refine
+@options.effort
 @options.alpha_quality
 @options.metadata(options.STORED)
 def main(
@@ -50,7 +50,7 @@ def main(
     target_psnr: float | None,
     target_ssimulacra2: float | None,
     strict: bool,
-    refinement: int,
+    effort: int,
     alpha_quality: float | None,
     metadata: Keep,
     **network: Any,
@@ -69,7 +69,7 @@ def main(
       nic compress -r -j 0 --skip-existing --output-dir small photos
       nic compress --suffix .nic a.jpg a.png
       nic compress --target-size 30k a.png
-      nic compress --refine 200 a.png
+      nic compress --effort 7 a.png
       nic compress < a.png | ssh host 'cat > a.nic'
     """
     target = None
@@ -86,7 +86,7 @@ def main(
         quality=quality,
         channels=channels,
         alpha_quality=alpha_quality,
-        refinement=refinement,
+        effort=effort,
         metadata=metadata,
         target=target,
         strict=strict,

@@ -1,27 +1,16 @@
-"""A model's transforms on Keras, on the CPU or a GPU, and the refinement of latents with them.
+"""A model's transforms on Keras, on the CPU or a GPU.
 
 ``nic.transform.backends`` chooses between this and native code, which needs no Keras.
 """
 
 import importlib.util
 import os
-from dataclasses import dataclass
 from typing import Any
-
-from numpy.typing import NDArray
 
 from nic.errors import ModelError, UsageError
 from nic.models.quiet import native_stderr_closed
 from nic.models.zoo import Model
 from nic.types import Floats
-
-
-@dataclass(frozen=True)
-class Window:
-    """A part of a picture whose latents are refined."""
-
-    latents: Floats  # (h, w, C) in units of the quantizer's step
-    inputs: dict[str, NDArray[Any]]  # of the cost function: see nic.models.refiner.Refiner.call
 
 
 class KerasBackend:
@@ -40,7 +29,6 @@ class KerasBackend:
         self._device = self._place(device, devices)
         with self._keras.device(self._device):
             self._analysis, self._synthesis = keras_networks(model)
-        self._refiners: dict[tuple[int, ...], Any] = {}  # by the shape of a window's latents
 
     @staticmethod
     def _place(device: str, devices: list[str]) -> str:
@@ -66,17 +54,6 @@ class KerasBackend:
     def synthesis(self, latents: Floats) -> Floats:
         """See ``nic.transform.tiles.Network``."""
         return self._run(self._synthesis, latents)
-
-    def refine(self, window: Window, steps: int) -> Floats:
-        """Refined latents (h, w, C) of a window: see ``nic.models.refiner``."""
-        from nic.models.refiner import Refiner
-
-        shape = window.latents.shape
-        with self._keras.device(self._device):
-            if shape not in self._refiners:
-                self._refiners[shape] = Refiner(self._model, self._synthesis, shape)
-            refined: Floats = self._refiners[shape].refine(window, steps)
-        return refined
 
     def _run(self, network: Any, x: Floats) -> Floats:
         with self._keras.device(self._device):

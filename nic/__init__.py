@@ -47,7 +47,7 @@ def compress(
     channels: int | None = None,
     alpha_quality: float | None = None,
     metadata: "Keep" = "all",
-    refine: int = 0,
+    effort: int = 1,
     target_bpp: float | None = None,
     target_size: float | None = None,
     target_psnr: float | None = None,
@@ -66,7 +66,8 @@ def compress(
         alpha_quality: 1..100; None codes transparency exactly.
         metadata: the metadata to store: ``all``, ``icc`` (ICC profile and declared colour) or
             ``none``.
-        refine: steps of a search for better latents; needs Keras.
+        effort: 1..9, of a search for better latents: fewer bytes at the same distortion, for more
+            time. 1 is none.
         target_bpp, target_size: at most so many bits per pixel, or bytes. Give no quality then,
             and only one target.
         target_psnr: at least so many dB; likewise.
@@ -94,7 +95,7 @@ def compress(
     if strict and target is None:
         raise UsageError("strict needs a target")
     codec = shared(Settings(**settings))
-    how = Encoding(quality, channels, None, alpha_quality, refine, metadata, target, strict)
+    how = Encoding(quality, channels, None, alpha_quality, effort, metadata, target, strict)
     out = io.BytesIO()
     with rows_of(picture, codec.settings.strip_pixels, codec.limit, metadata) as rows:
         for record in codec.compress(rows, how):

@@ -1,6 +1,6 @@
 """Encoding: pictures to records, and records to any later stage."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from nic.picture import metadata
 from nic.picture.pixels import Picture, simplified
 from nic.picture.rows import Rows, of_picture
 from nic.quantize import rounding
+from nic.resources import cores
 from nic.settings import Encoding, Settings
 from nic.transform import encoding, strips
 from nic.transform.backends import Backend
@@ -44,6 +45,8 @@ class Encoder:
     settings: Settings
     limit: Limit
     loader: Loader
+    # Called now and then with the share of a picture that has been searched for better latents.
+    watch: Callable[[float], None] | None = None
 
     def encode(
         self,
@@ -88,14 +91,12 @@ class Encoder:
         model, channels = self.loader.to_encode_with(options.channels)
         transform = self.loader.transform(model)
         whole = None if rows == picture.height else picture.height
-        for strip, around in self._strips(picture, rows, transform, options.refinement > 0):
+        for strip, around in self._strips(picture, rows, transform, options.effort > 1):
             record = encoding.encode_strip(
                 strip, whole, _identity(model), options.quality, channels, options.name
             )
             if around is not None:
-                from nic.search.refine import refined
-
-                record = refined(record, around, self.loader, options.refinement)
+                record = self._searched(record, around, picture.height, options.effort)
             plane = None if picture.alpha is None else picture.alpha[strip.top : strip.bottom]
             extra = () if strip.top else metadata.to_chunks(picture.metadata)
             alpha = self._encode_alpha(plane, options.alpha_quality)
@@ -104,7 +105,7 @@ class Encoder:
     def _strips(
         self, picture: Rows, rows: int, transform: Backend, with_context: bool
     ) -> "Iterator[tuple[strips.Strip, context.Strip | None]]":
-        """Yield the strips of a picture; also what is around them, which refinement needs."""
+        """Yield the strips of a picture; also what is around them, which a search needs."""
         if with_context:
             from nic.search import context
 
@@ -114,6 +115,18 @@ class Encoder:
             width, height = picture.width, picture.height
             for strip in strips.analysed(picture.read, width, height, rows, transform):
                 yield strip, None
+
+    def _searched(
+        self, record: Record, around: "context.Strip", height: int, effort: int
+    ) -> Record:
+        from nic.search.effort import searched  # takes time
+
+        def advance(share: float) -> None:
+            if self.watch is not None:
+                self.watch((around.top + share * (around.bottom - around.top)) / height)
+
+        threads = self.settings.threads or cores()
+        return searched(record, around, self.loader.model(record.header), effort, threads, advance)
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
         """Chunk A of an alpha plane (H, W).

@@ -3,11 +3,9 @@
 from nic.errors import UsageError
 from nic.format.header import Header
 from nic.models import zoo
-from nic.models.keras_backend import KerasBackend
 from nic.models.tables import Prior
 from nic.settings import Settings
 from nic.transform import backends
-from nic.transform.tiles import Tiled
 
 
 class Loader:
@@ -18,7 +16,6 @@ class Loader:
         self._chosen: tuple[zoo.Model, int | None] | None = None
         self._models: dict[str, zoo.Model] = {}
         self._transforms: dict[str, backends.Backend] = {}
-        self._refiners: dict[str, KerasBackend] = {}
 
     def to_encode_with(self, channels: int | None) -> tuple[zoo.Model, int | None]:
         """The model that the settings name, and how many of its channels are coded.
@@ -60,13 +57,3 @@ class Loader:
             s = self._settings
             self._transforms[model.id] = backends.load(model, s.backend, s.device, s.threads)
         return self._transforms[model.id]
-
-    def refiner(self, model: zoo.Model) -> KerasBackend:
-        """The synthesis transform with its gradient: always Keras, whatever the backend."""
-        if model.id not in self._refiners:
-            used = self.transform(model)
-            network = used.network if isinstance(used, Tiled) else None
-            if not isinstance(network, KerasBackend):
-                network = KerasBackend(model, self._settings.device, self._settings.threads)
-            self._refiners[model.id] = network
-        return self._refiners[model.id]

@@ -66,7 +66,7 @@ class Encoding:
             name of the model stands for (``nic.models.zoo.PREFIXES``).
         name: the picture's name, recorded for the tools between the stages.
         alpha_quality: 1..100; None codes transparency exactly.
-        refinement: steps of the search for better latents (``nic.search.refine``).
+        effort: 1..9, of the search for better latents (``nic.search.effort``); 1 is none.
         metadata: the metadata to store: ``all``, ``icc`` or ``none``.
         target: the rate or distortion to reach, in place of a quality.
         strict: raise NicError when no quality meets the target.
@@ -76,7 +76,7 @@ class Encoding:
     channels: int | None = None
     name: str | None = None
     alpha_quality: float | None = None
-    refinement: int = 0
+    effort: int = 1
     metadata: "Keep" = "all"
     target: "Target | None" = None
     strict: bool = False

@@ -38,14 +38,14 @@ Coder = Callable[[Any, float], tuple[int, Any]]
 Rows = list[dict[str, float]]
 
 
-def nic_coder(codec: Codec, channels: int | None, refinement: int = 0) -> Coder:
+def nic_coder(codec: Codec, channels: int | None, effort: int = 1) -> Coder:
     """A function (pixels, quality) -> bytes of the file, and pixels decoded from the file."""
     latents: dict[int, Any] = {}  # the analysis is the same for every quality
 
     def code(pixels: Any, quality: float) -> tuple[int, Any]:
-        if refinement or id(pixels) not in latents:
+        if effort > 1 or id(pixels) not in latents:
             latents.clear()
-            latents[id(pixels)] = codec.encode(pixels, quality, channels, refinement=refinement)
+            latents[id(pixels)] = codec.encode(pixels, quality, channels, effort=effort)
         file = io.BytesIO()
         write_record(file, codec.forward(latents[id(pixels)], Stage.PACKED, quality))
         size = file.tell()
@@ -106,16 +106,16 @@ def show(title: str, rows: Rows) -> None:
 @click.option("--model", default=zoo.DEFAULT, show_default=True)
 @click.option("--backend", default="auto", show_default=True)
 @click.option("--channels", type=int)
-@click.option("--refine", "refinement", type=int, default=0, help="Steps, as of nic compress.")
+@click.option("--effort", type=int, default=1, help="As of nic compress.")
 @click.option("--crop", type=int, help="Side of centre crops, in pixels.")
 @click.option("--jpeg", is_flag=True, help="Measure JPEG 4:2:0 too.")
 @click.option("--json", "out", type=click.Path(path_type=Path), help="Write the rows here.")
 def main(
     folder: Path, qualities: tuple[float, ...], model: str, backend: Any,
-    channels: int | None, refinement: int, crop: int | None, jpeg: bool, out: Path | None,
+    channels: int | None, effort: int, crop: int | None, jpeg: bool, out: Path | None,
 ) -> None:  # fmt: skip
     pictures = pictures_of(folder, crop)
-    coder = nic_coder(Codec(model=model, backend=backend), channels, refinement)
+    coder = nic_coder(Codec(model=model, backend=backend), channels, effort)
     results = {model: measure(coder, pictures, qualities)}
     if jpeg:
         results["jpeg 4:2:0"] = measure(jpeg_coder, pictures, JPEG_QUALITIES)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from nic.cli.common.files import reading, writing
+from nic.cli.common.progress import searching
 from nic.cli.common.temporary import refuse
 from nic.errors import UsageError
 from nic.settings import Decoding, Encoding, Settings
@@ -20,12 +21,14 @@ class Compress:
     """How picture files are compressed; picklable, so that a worker can receive it.
 
     ``force`` replaces an existing output; ``keep`` False removes the input after success.
+    ``is_only`` says that there is no other file, whose progress would be shown instead.
     """
 
     settings: Settings
     encoding: Encoding
     force: bool = False
     keep: bool = True
+    is_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Decompress:
     picture_format: str | None = None
     force: bool = False
     keep: bool = True
+    is_only: bool = False
 
 
 def compress(source: str, target: str | None, how: Compress) -> None:
@@ -53,7 +57,11 @@ def compress(source: str, target: str | None, how: Compress) -> None:
     with reading(source) as file:
         keep = how.encoding.metadata
         picture = open_picture(file, run.settings.strip_pixels, run.limit, keep)
-        with writing(target, how.force, _facts(source, file)) as out:
+        effort = how.encoding.effort if how.is_only else 1
+        with (
+            writing(target, how.force, _facts(source, file)) as out,
+            searching(effort) as run.watch,
+        ):
             for record in run.compress(picture, how.encoding):
                 write_record(out, record)
     _note_growth(source, target)

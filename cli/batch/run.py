@@ -62,7 +62,7 @@ class Batch(Generic[How]):
         return Task(act, folders, log.level, self.inputs.skip_existing)
 
     def _here(self, jobs: list[Job]) -> int:
-        task, worst = self._task(self.how), 0
+        task, worst = self._task(replace(self.how, is_only=len(jobs) == 1)), 0
         with _progress(len(jobs)) as advance:
             for job in jobs:
                 worst = max(worst, attempt(job.source, partial(task.do, job)), key=gravity)

@@ -20,7 +20,7 @@ from nic.settings import Encoding
 @options.threads
 @options.max_memory
 @options.max_pixels
-@options.refine
+@options.effort
 @options.alpha_quality
 @options.metadata(options.STORED)
 @click.option("--name", metavar="TEXT", help="Store TEXT in the record as the name of the picture.")
@@ -31,7 +31,7 @@ def main(
     quality: float | None,
     channels: int | None,
     name: str | None,
-    refinement: int,
+    effort: int,
     alpha_quality: float | None,
     metadata: Keep,
     **network: Any,
@@ -47,15 +47,17 @@ def main(
       nic-encode < a.png | nic-entropy > a.nic
       nic-encode -q 80 a.png b.png | nic-pack -o both.nic
     """
+    from nic.cli.common.progress import searching
     from nic.codec import Codec
     from nic.format.records import write_record
     from nic.picture.rows import open_picture
 
     run = Codec(**network)
-    encoding = Encoding(quality, channels, name, alpha_quality, refinement)
+    encoding = Encoding(quality, channels, name, alpha_quality, effort)
     with writing(output, force) as out:
         for path in files or ("-",):
             with about(path), reading(path) as source:
                 picture = open_picture(source, run.settings.strip_pixels, run.limit, metadata)
-                for record in run.encode_rows(picture, encoding):
-                    write_record(out, record)
+                with searching(effort) as run.watch:
+                    for record in run.encode_rows(picture, encoding):
+                        write_record(out, record)

@@ -176,21 +176,27 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
     return [coded[c] for c in sorted(coded)]
 
 
-def costs(record: Record, prior: Prior) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The cost of the symbols of a record in bits, ignoring contexts of decoded neighbours.
+class Lengths:
+    """What symbols cost at a quality, without contexts of decoded neighbours."""
 
-    Returns: the class of every latent, uint8 (h, w); and the code length of every symbol of the
-        codebook in bits, by class and channel, float32 (K, C, S).
-    """
-    h, w, _ = record.header.latent_shape
-    table_set = prior.set_for(record.header.quality or MIDDLE_QUALITY)
-    of_block = classmap.choose(to_ranks(record), prior, table_set)
-    of_channel = prior.of_channels(table_set, record.header.channels, by_context=False)[..., 0]
-    rank, _ = _translations(record.header.codebook)
-    low, high = record.header.codebook
-    ranks = [rank[symbol & 0xFF] for symbol in range(low, high + 1)]
-    bits = (prior.bits[:, ranks] / tables.UNIT).astype(np.float32)
-    return tables.spread(of_block, h, w), bits[of_channel.T]
+    def __init__(
+        self, prior: Prior, quality: float, channels: int, codebook: tuple[int, int]
+    ) -> None:
+        self._prior, self._set = prior, prior.set_for(quality)
+        self._codebook = codebook
+        of_channel = prior.of_channels(self._set, channels, by_context=False)[..., 0]
+        rank, _ = _translations(codebook)
+        ranks = [rank[symbol & 0xFF] for symbol in range(codebook[0], codebook[1] + 1)]
+        bits = (prior.bits[:, ranks] / tables.UNIT).astype(np.float32)
+        # Code length of every symbol of the codebook in bits, by class and channel, (K, C, S).
+        self.lengths: NDArray[np.float32] = bits[of_channel.T]
+
+    def classes(self, symbols: NDArray[np.int32]) -> NDArray[np.uint8]:
+        """The best class of every latent, (h, w), of symbols (C, h, w) before clipping."""
+        rank, _ = _translations(self._codebook)
+        inside = np.clip(symbols, *self._codebook).astype(np.int8)
+        ranks = np.frombuffer(inside.tobytes().translate(rank), np.uint8).reshape(symbols.shape)
+        return tables.spread(classmap.choose(ranks, self._prior, self._set), *symbols.shape[1:])
 
 
 # -- one channel by itself --------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Strips of pixels with context, from which the latents of a picture are refined."""
+"""Strips of pixels with context, from which better latents of a picture are searched."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -16,7 +16,7 @@ from nic.cli.common.options.files import (
     tolerate,
 )
 from nic.cli.common.options.networks import max_memory, max_pixels, model, network, threads
-from nic.cli.common.options.rates import aim, alpha_quality, rate, refine
+from nic.cli.common.options.rates import aim, alpha_quality, effort, rate
 
 __all__ = [
     "DECODED",
@@ -26,6 +26,7 @@ __all__ = [
     "alpha_quality",
     "channel_list",
     "depth",
+    "effort",
     "files",
     "inputs",
     "keep",
@@ -38,7 +39,6 @@ __all__ = [
     "output_dir",
     "picture_format",
     "rate",
-    "refine",
     "scale",
     "size",
     "suffix",

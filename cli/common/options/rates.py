@@ -70,17 +70,17 @@ def aim(function: F) -> F:
     return function
 
 
-def refine(function: F) -> F:
-    """``--refine``: steps of the search for better latents."""
+def effort(function: F) -> F:
+    """``--effort``: how long better latents are searched."""
     return number(
-        "--refine",
-        "refinement",
-        type=Number(0, 100_000),
-        default=0,
+        "--effort",
+        type=Number(1, 9),
+        default=1,
         show_default=True,
-        metavar="N",
-        help="Search for better latents for this picture and quality, in N steps of gradient "
-        "descent with Keras. 100 to 300 steps are worth their time. Decoding takes no longer.",
+        metavar="1..9",
+        help="Take more time for fewer bytes at the same distortion. 1 uses the latents as the "
+        "analysis transform gives them. From 2 on, better ones are searched for each picture and "
+        "quality. Decoding takes no longer. nic(1) shows times and gains.",
     )(function)
 
 

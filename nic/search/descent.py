@@ -1,0 +1,223 @@
+"""Better latents for one picture and quality, by gradient descent on its own rate and distortion.
+
+An analysis transform is trained for the average picture. For a particular picture there are better
+latents nearby. Here they are weights, and the loss is the loss of training: code length plus
+tradeoff times distortion. A latent in the loss is *softly rounded*: a smooth step between two
+integers, which becomes steeper from step to step (Agustsson and Theis, "Universally Quantized
+Neural Compression", NeurIPS 2020). Noise comes before the rounding, and falls to nothing; without
+it, latents would come to rest at the first minimum. C3 (Kim et al., CVPR 2024) searches likewise.
+
+Everything is made of sums, products, quotients and square roots, one by one. So the result is the
+same on every processor.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nic.quantize.prediction import differences
+from nic.types import Floats
+
+SEED = 1
+NOISE = 0.45  # the noise is uniform between minus and plus this, in steps of the quantizer
+WIDTHS = 0.28, 0.042  # of the step between two integers, at the start and at the end
+RATE = 0.04  # of learning, in steps of the quantizer
+STEADY = 0.3  # share of the steps before it falls
+MOMENTUM, SPREAD = 0.9, 0.99  # decay of the mean slope and of the mean squared slope (Adam)
+LEAST = np.float32(1.0)  # added to the root of the mean squared slope, in bits
+DEAREST = 20.0  # bits: the cost of symbols that cannot be coded; finite, so that it has a slope
+
+Classes = NDArray[np.uint8]
+Planes = NDArray[np.int32]
+Number = TypeVar("Number", np.float32, np.int32)
+
+
+class Rates(Protocol):
+    """What symbols cost."""
+
+    @property
+    def lengths(self) -> Floats:
+        """Code length of every symbol of the codebook by class and channel, (K, C, S), in bits."""
+
+    def classes(self, symbols: Planes) -> Classes:
+        """The best class of every latent, (h, w), of symbols (C, h, w) before clipping."""
+
+
+class Quantizer(NamedTuple):
+    """What a latent is between two integers.
+
+    Attributes:
+        step: (C,), factors of rounded latents.
+        predicted: the channels whose symbols are differences from a prediction.
+        lowest: the least symbol of the codebook.
+        clips: the greatest symbol, if what is beyond the codebook is clipped; else None.
+    """
+
+    step: Floats
+    predicted: list[int]
+    lowest: int
+    clips: int | None = None
+
+
+# Gives the distortion of latents float32 (C, h, w), in bits, and writes its slopes into an array.
+Distortion = Callable[[Floats], tuple[float, Floats]]
+
+
+class Window:
+    """Latents of a part of a picture, of which those in a rectangle may change."""
+
+    def __init__(
+        self, latents: Floats, free: tuple[slice, slice], rates: Rates, quantizer: Quantizer,
+        distortion: Distortion,
+    ) -> None:  # fmt: skip
+        """``latents``: float32 (C, h, w) in steps of the quantizer; only coded channels change."""
+        self._free, self._rates, self._quantizer = free, rates, quantizer
+        self._distortion = distortion
+        self._coded = rates.lengths.shape[1]
+        self._rounded = np.rint(latents)
+        self._latents = np.ascontiguousarray(latents[: self._coded, free[0], free[1]])
+        lengths = np.minimum(rates.lengths, np.float32(DEAREST))
+        self._extra = np.ascontiguousarray(np.diff(lengths).transpose(1, 0, 2))  # (C, K, S - 1)
+
+    def search(self, steps: int, advance: Callable[[float], None]) -> Floats:
+        """The latents after so many steps, rounded, (C, h, w); or as before if that is cheaper.
+
+        Args: advance: called after every step with the share of the steps that are done.
+        """
+        before, best = self._rounded.copy(), self._cost(self._rounded)
+        state = _Adam(self._latents)
+        noise = np.random.default_rng(SEED)
+        for number in range(steps):
+            share = number / steps
+            if number % max(1, steps // 4) == 0:
+                self._classify(state.latents)
+            values, slopes, extra = self._soft(state.latents, share, noise)
+            _, found = self._distortion(values)
+            state.step(self._inside(found), slopes, extra, self._quantizer.step, _speed(share))
+            if self._quantizer.clips is not None:
+                np.clip(state.latents, *self._quantizer[2:], out=state.latents)
+            advance((number + 1) / steps)
+        self._set(np.rint(state.latents))
+        return self._rounded if self._cost(self._rounded) < best else before
+
+    def _inside(self, planes: NDArray[Number]) -> NDArray[Number]:
+        return planes[: self._coded, self._free[0], self._free[1]]
+
+    def _set(self, rounded: Floats) -> None:
+        self._inside(self._rounded)[...] = rounded
+
+    def _symbols(self) -> Planes:
+        """Rounded latents as symbols (C, h, w) before clipping, of the whole window."""
+        symbols = self._rounded[: self._coded].astype(np.int32)
+        predicted = [c for c in self._quantizer.predicted if c < self._coded]
+        symbols[predicted] = differences(symbols[predicted])
+        return symbols
+
+    def _classify(self, latents: Floats) -> None:
+        """Choose the classes again, and the predictions, for the latents rounded as they are."""
+        self._set(np.rint(latents))
+        symbols = self._symbols()
+        self._classes = self._rates.classes(symbols)[self._free].astype(np.int32)
+        self._expected = self._inside(self._rounded) - self._inside(symbols)
+
+    def _soft(
+        self, latents: Floats, share: float, noise: np.random.Generator
+    ) -> tuple[Floats, Floats, Floats]:
+        """Softly rounded latents with noise, dequantized, (C, h, w) of the window.
+
+        Returns: also, for the latents that may change, their slope with respect to themselves
+            and the bits that the upper of their two integers costs more.
+        """
+        step, lowest = self._quantizer.step, self._quantizer.lowest
+        values = self._rounded * step[:, None, None]
+        slopes, extra = np.empty_like(latents), np.empty_like(latents)
+        high = np.float32(2 * NOISE * (1 - share))
+        width = np.float32(WIDTHS[1] + (WIDTHS[0] - WIDTHS[1]) * (1 - share) ** 2)
+        scale = np.sqrt(width * width + np.float32(0.25))
+        last = self._extra.shape[2] - 1
+        inside = self._inside(values)
+        for c, plane in enumerate(latents):
+            x = noise.random(plane.shape, np.float32)
+            x -= np.float32(0.5)
+            x *= high
+            x += plane
+            low = np.floor(x)
+            symbol = (low - self._expected[c]).astype(np.int32)
+            symbol -= lowest
+            np.clip(symbol, 0, last, out=symbol)
+            symbol += self._classes * (last + 1)
+            self._extra[c].ravel().take(symbol, out=extra[c])
+            x -= low
+            x -= np.float32(0.5)
+            square = x * x
+            square += width * width
+            root = np.sqrt(square)
+            x *= scale
+            x /= root
+            x += np.float32(0.5)
+            x += low
+            np.multiply(x, step[c], out=inside[c])
+            square *= root
+            np.divide(scale * width * width, square, out=slopes[c])
+        return values, slopes, extra
+
+    def _cost(self, rounded: Floats) -> float:
+        """Bits of rounded latents and of their distortion; contexts of neighbours do not count.
+
+        Code lengths are whole parts of a bit, so their sum does not depend on the order.
+        """
+        symbols = self._symbols()
+        classes = self._rates.classes(symbols)[self._free]
+        lengths = np.minimum(self._rates.lengths, np.float32(DEAREST))
+        last = lengths.shape[2] - 1
+        at = np.clip(self._inside(symbols) - self._quantizer.lowest, 0, last)
+        bits = 0.0
+        for c, plane in enumerate(at):
+            bits += float(lengths[classes, c, plane].sum(dtype=np.float64))
+        distortion, _ = self._distortion(rounded * self._quantizer.step[:, None, None])
+        return bits + distortion
+
+
+class _Adam:
+    """Latents (C, h, w), with the mean of their slopes and of the squares of these."""
+
+    def __init__(self, latents: Floats) -> None:
+        self.latents = latents.copy()
+        self._mean, self._square = np.zeros_like(latents), np.zeros_like(latents)
+        self._mean_share, self._square_share = 1.0, 1.0  # of the zeros at the start
+
+    def step(
+        self, found: Floats, slopes: Floats, extra: Floats, step: Floats, speed: float
+    ) -> None:
+        """Change the latents.
+
+        Args: found, slopes, extra: slopes of the distortion with respect to values, of values
+            in steps with respect to latents, and of the rate; (C, h, w) each.
+        """
+        self._mean_share *= MOMENTUM
+        self._square_share *= SPREAD
+        fast = np.float32(speed / (1 - self._mean_share))
+        even = np.float32(1 / (1 - self._square_share))
+        for c, (mean, square) in enumerate(zip(self._mean, self._square, strict=True)):
+            slope = found[c] * step[c]
+            slope += extra[c]
+            slope *= slopes[c]
+            mean *= np.float32(MOMENTUM)
+            mean += np.float32(1 - MOMENTUM) * slope
+            slope *= slope
+            slope *= np.float32(1 - SPREAD)
+            square *= np.float32(SPREAD)
+            square += slope
+            root = np.sqrt(square * even)
+            root += LEAST
+            np.divide(mean, root, out=root)
+            root *= fast
+            self.latents[c] -= root
+
+
+def _speed(share: float) -> float:
+    """The learning rate after a share of the steps: steady, then falling smoothly to nothing."""
+    fallen = max(0.0, share - STEADY) / (1 - STEADY)
+    return RATE * (1 - fallen * fallen * (3 - 2 * fallen))

@@ -1,0 +1,109 @@
+"""``--effort``: the search for better latents of one picture, window by window.
+
+``nic.search.descent`` describes the search in one window. Windows bound the memory. Each window
+has *context* around its latents: latents that are not changed, but that the synthesis transform
+needs to give the pixels that a decoder will give.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from nic.entropy.coding import Lengths
+from nic.errors import UsageError
+from nic.format.records import Record
+from nic.models.model import Model
+from nic.models.native.distortion import Distortion
+from nic.models.native.gradient import Synthesis
+from nic.models.native.layers import Transform, transform_of
+from nic.quantize.rounding import quantize
+from nic.search.context import Strip
+from nic.search.descent import Quantizer, Window
+from nic.transform.tiles import Span, spans, unit
+from nic.types import STRIDE, Floats, Pixels
+
+STEPS = (0, 10, 20, 35, 60, 110, 200, 450, 1000)  # of efforts 1 to 9
+SIDE = 240  # latents a side, without context: 1920x1080 is one window
+BLOCK = 2  # latents a side that share a class; windows do not cut them
+
+Advance = Callable[[float], None]  # gets the share of the work that is done, 0..1
+
+
+def searched(
+    record: Record, strip: Strip, model: Model, effort: int, threads: int, advance: Advance
+) -> Record:
+    """A record of latents, changed to cost less at its quality.
+
+    Args:
+        strip: what the record was made from, with its context.
+        effort: 2..9.
+        advance: called after every step.
+    Raises: UsageError when the model has no tables.
+    """
+    if not model.has_prior:
+        raise UsageError(f"model {model.name} has no tables; without them --effort is of no use")
+    symbols = quantize(record, model)
+    quality, channels = symbols.header.quality, symbols.header.channels
+    assert quality is not None  # the quantizer sets it
+    gain = model.gain(quality)[:, None, None]
+    latents = strip.latents * gain
+    latents[channels:] = 0
+    rates = Lengths(model.prior, quality, channels, model.codebook)
+    low, high = model.codebook
+    quantizer = Quantizer(
+        model.step(quality), [*model.predicted], low, None if model.has_excess else high
+    )
+    _, h, w = latents.shape
+    last = h - strip.below
+    transform = transform_of(model, "synthesis")
+    places = list(windows(h, w, model.reach[1]))
+    for number, (y, x) in enumerate(places):
+        inside = slice(max(y.first, strip.above) - y.start, max(0, min(y.last, last) - y.start))
+        if inside.start >= inside.stop:
+            continue
+        here = slice(y.start, y.stop), slice(x.start, x.stop)
+        pixels = strip.pixels[tuple(slice(s.start * STRIDE, s.stop * STRIDE) for s in here)]
+        free = inside, x.crop(1)
+        measured = _Measured(pixels, model.measure, model.tradeoff(quality), transform, threads)
+        window = Window(latents[:, *here], free, rates, quantizer, measured)
+
+        def done(share: float, before: int = number) -> None:
+            advance((before + share) / len(places))
+
+        latents[:, *here] = window.search(STEPS[effort - 1], done)
+    header = record.header.after("search", quality=quality)
+    planes = latents[:, strip.above : last] / gain
+    return replace(record, header=header, data=planes.astype("<f4").tobytes())
+
+
+class _Measured:
+    """The distortion of the latents of a window, in bits."""
+
+    def __init__(
+        self, pixels: Pixels, measure: str, tradeoff: float, transform: Transform, threads: int
+    ) -> None:
+        picture = unit(pixels)
+        height, width, _ = picture.shape
+        counted = slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
+        self._measure = Distortion(measure, picture, counted, threads)
+        self._synthesis = Synthesis(transform, height // STRIDE, width // STRIDE, threads)
+        self._bits = np.float32(tradeoff * height * width)
+        self._slopes = np.empty_like(picture)
+
+    def __call__(self, latents: Floats) -> tuple[float, Floats]:
+        value = self._measure(self._synthesis.decode(latents), self._slopes)
+        self._slopes *= self._bits
+        return float(self._bits) * value, self._synthesis.slopes(self._slopes)
+
+
+def windows(h: int, w: int, reach: int) -> Iterator[tuple[Span, Span]]:
+    """Yield spans of rows and columns, whose edges do not cut the blocks that share a class."""
+    for rows in _even(h, reach):
+        for columns in _even(w, reach):
+            yield rows, columns
+
+
+def _even(length: int, reach: int) -> list[Span]:
+    blocks = spans(-(-length // BLOCK), SIDE // BLOCK, -(-reach // BLOCK))
+    return [Span(*(min(BLOCK * edge, length) for edge in span)) for span in blocks]
