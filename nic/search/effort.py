@@ -19,11 +19,20 @@ from nic.models.native.gradient import Synthesis
 from nic.models.native.layers import Transform, transform_of
 from nic.quantize.rounding import quantize
 from nic.search.context import Strip
-from nic.search.descent import Quantizer, Window
+from nic.search.descent import Quantizer, Schedule, Window
 from nic.transform.tiles import Span, spans, unit
 from nic.types import STRIDE, Floats, Pixels
 
-STEPS = (0, 10, 20, 35, 60, 110, 200, 450, 1000)  # of efforts 1 to 9
+SCHEDULES = {
+    2: Schedule(10, 0.2, 1.2),
+    3: Schedule(20, 0.3, 1.1),
+    4: Schedule(35, 0.36),
+    5: Schedule(60, 0.42),
+    6: Schedule(110, 0.5),
+    7: Schedule(200, 0.55),
+    8: Schedule(450, 0.6),
+    9: Schedule(1000, 0.6),
+}
 SIDE = 240  # latents a side, without context: 1920x1080 is one window
 BLOCK = 2  # latents a side that share a class; windows do not cut them
 
@@ -56,7 +65,8 @@ def searched(
     )
     _, h, w = latents.shape
     last = h - strip.below
-    transform = transform_of(model, "synthesis")
+    transform, schedule = transform_of(model, "synthesis"), SCHEDULES[effort]
+    tradeoff = schedule.weight * model.tradeoff(quality)
     places = list(windows(h, w, model.reach[1]))
     for number, (y, x) in enumerate(places):
         inside = slice(max(y.first, strip.above) - y.start, max(0, min(y.last, last) - y.start))
@@ -65,13 +75,13 @@ def searched(
         here = slice(y.start, y.stop), slice(x.start, x.stop)
         pixels = strip.pixels[tuple(slice(s.start * STRIDE, s.stop * STRIDE) for s in here)]
         free = inside, x.crop(1)
-        measured = _Measured(pixels, model.measure, model.tradeoff(quality), transform, threads)
+        measured = _Measured(pixels, model.measure, tradeoff, transform, threads)
         window = Window(latents[:, *here], free, rates, quantizer, measured)
 
         def done(share: float, before: int = number) -> None:
             advance((before + share) / len(places))
 
-        latents[:, *here] = window.search(STEPS[effort - 1], done)
+        latents[:, *here] = window.search(schedule, done)
     header = record.header.after("search", quality=quality)
     planes = latents[:, strip.above : last] / gain
     return replace(record, header=header, data=planes.astype("<f4").tobytes())
