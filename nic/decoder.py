@@ -88,11 +88,14 @@ class Decoder:
             records = read_records(source)
         if options.channels is not None:
             records = map(partial(select, channels=options.channels), records)
-        strips_of_all = (
-            (header, replace(strip, metadata=strip.metadata.only(options.metadata)))
-            for header, strip in self.decode_strips(records, options.depth)
-        )
-        yield from by_picture(strips_of_all)
+        yield from by_picture(self.strips_of(records, options))
+
+    def strips_of(
+        self, records: Iterable[Record], options: Decoding
+    ) -> Iterator[tuple[Header, Picture]]:
+        """``decode_strips`` with the depth and the metadata that are asked for."""
+        for header, strip in self.decode_strips(records, options.depth):
+            yield header, replace(strip, metadata=strip.metadata.only(options.metadata))
 
     def latents_of_stream(
         self, source: BinaryIO, start: bytes = b""

@@ -48,6 +48,7 @@ from nic.models.training.export import (
 from nic.models.training.fitting import fit
 from nic.models.training.made import made_pictures
 from nic.models.training.run import averaged, checkpoint_state, save_averaged
+from nic.models.training.thumbnails import CHANNELS
 from nic.models.training.thumbnails import fit as fit_thumbnail
 from nic.picture.perceptual import ssimulacra2
 from nic.quantize.rounding import dequantize, quantize
@@ -91,6 +92,12 @@ def thumbnail_samples(model: zoo.Model, pictures: list[Any]) -> Iterator[tuple[A
             yield latents_of(dequantize(quantize(record, model, quality), model)), pixels
 
 
+def write_thumbnail_map(model: zoo.Model, pictures: list[Any]) -> None:
+    """Write thumbnail.npy; the channels of the reference have no order, so it has all of them."""
+    channels = model.channels if model.is_reference else CHANNELS
+    add_thumbnail(model.folder, fit_thumbnail(thumbnail_samples(model, pictures), channels))
+
+
 @click.command(help=__doc__)
 @click.option("--run", "run_path", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", type=click.Path(exists=True, path_type=Path))
@@ -119,9 +126,7 @@ def main(
     elif thumbnails:
         if data is None:
             raise click.UsageError("--thumbnails needs --data")
-        known = zoo.by_name(model)
-        sample = load_pictures(data, SMALLEST)
-        add_thumbnail(known.folder, fit_thumbnail(thumbnail_samples(known, sample)))
+        write_thumbnail_map(zoo.by_name(model), load_pictures(data, SMALLEST))
     elif run_path is None or data is None or folder is None:
         raise click.UsageError("a new model needs --run, --data and --to")
     else:
@@ -140,6 +145,7 @@ def export_run(
     name, _, version = folder.name.rpartition("-")
     if isinstance(model, SoftRateDistortion):
         export_reference(model, folder, name, int(version))
+        write_thumbnail_map(zoo.from_folder(folder), load_pictures(data, SMALLEST))
         return
     config = model.config
     export(model, folder, int(version), None, default_quality)
@@ -152,8 +158,7 @@ def export_run(
     share = config.training.made_share  # the same mixture of pictures as in training
     made = made_pictures(chosen, round(len(sample) * share), config.training.seed + 1)
     ranks = symbol_ranks(zoo.from_folder(folder), sample + made)
-    samples = thumbnail_samples(zoo.from_folder(folder), sample)
-    add_thumbnail(folder, fit_thumbnail(samples))
+    write_thumbnail_map(zoo.from_folder(folder), sample)
     add_prior(folder, fit(ranks, classes, fse.energy_contexts, classmap.class_costs))
 
 

@@ -157,7 +157,7 @@ def _check(stage: Stage, header: Header, channels: Channels) -> None:
         raise UsageError(f"there is no channel {channels[-1]}; channels are 0-{available - 1}")
 
 
-def _sizes(stage: Stage, header: Header) -> list[int]:
+def sizes(stage: Stage, header: Header) -> list[int]:
     """Bytes of every channel in chunk D."""
     if stage >= Stage.CODED:
         return [channel.size for channel in header.index]
@@ -171,7 +171,7 @@ def _plane_size(stage: Stage, header: Header) -> int:
 
 
 def _pick(stage: Stage, header: Header, data: bytes, channels: Channels) -> tuple[Header, bytes]:
-    bounds = list(pairwise([0, *accumulate(_sizes(stage, header))]))
+    bounds = list(pairwise([0, *accumulate(sizes(stage, header))]))
     return _assemble(stage, header, {c: data[slice(*bounds[c])] for c in channels})
 
 
@@ -192,14 +192,14 @@ def _read_some(
     channels: Channels, source: BinaryIO, stage: Stage, header: Header, opening: Opening
 ) -> tuple[Header, bytes]:
     """Chunk D with only these channels (see ``nic.format.records.ReadData``)."""
-    sizes = _sizes(stage, header)
-    if len(sizes) != _available(stage, header) or sum(sizes) != opening.length:
+    each = sizes(stage, header)
+    if len(each) != _available(stage, header) or sum(each) != opening.length:
         return header, read_payload(source, opening)  # the caller refuses it
     _check(stage, header, channels)
     expect(source, 0)  # from here on, the sizes are known
-    if sum(sizes[c] for c in channels) == opening.length or not source.seekable():
+    if sum(each[c] for c in channels) == opening.length or not source.seekable():
         return _pick(stage, header, read_payload(source, opening), channels)
-    return _assemble(stage, header, _seek_parts(source, sizes, channels))
+    return _assemble(stage, header, _seek_parts(source, each, channels))
 
 
 def _expect(count: int, source: BinaryIO, stage: Stage, header: Header, opening: Opening) -> None:
@@ -208,17 +208,17 @@ def _expect(count: int, source: BinaryIO, stage: Stage, header: Header, opening:
     The class map comes before them, with some 4 bits for each block of 2x2 latents, and the excess,
     which takes less than 1 % of a file of a photograph.
     """
-    sizes, (h, w, _) = _sizes(stage, header), header.latent_shape
+    each, (h, w, _) = sizes(stage, header), header.latent_shape
     class_map = 0 if opening.kind == CLASS_MAP else h * w // 8
-    expect(source, class_map + sum(sizes[:count]) + sum(sizes) // 64 + MARGIN)
+    expect(source, class_map + sum(each[:count]) + sum(each) // 64 + MARGIN)
 
 
-def _seek_parts(source: BinaryIO, sizes: list[int], channels: Channels) -> dict[int, bytes]:
+def _seek_parts(source: BinaryIO, each: list[int], channels: Channels) -> dict[int, bytes]:
     """The payloads of these channels; moves the source to the end of chunk D.
 
     That may be beyond the end of a truncated source: then the caller, who reads on, finds out.
     """
-    starts = list(accumulate(sizes, initial=source.tell()))
+    starts = list(accumulate(each, initial=source.tell()))
     parts: dict[int, bytes] = {}
     for run in runs(channels):
         source.seek(starts[run[0]])

@@ -1,1 +1,1 @@
-"""Pictures from a part of a file: thumbnails, without a synthesis transform."""
+"""Pictures from a part of a file: thumbnails without a network, and what has arrived so far."""

@@ -7,7 +7,8 @@ product and each sum rounded to float32, and then clipped to 0..1. Grey is ((r +
 a thumbnail has the same pixels on every machine, as long as it is not resampled.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
@@ -30,6 +31,8 @@ from nic.types import STRIDE, Floats, Pixels, peak
 
 THIRD = np.float32(1 / 3)
 
+Part = tuple[Header, tuple[metadata.Metadata, Planes]]  # of a thumbnail, from one record
+
 
 def thumbnails(
     decoder: Decoder,
@@ -50,19 +53,33 @@ def thumbnails(
     Raises: as ``nic.decoder.Decoder.decode_stream``, and ModelError for a model without a map.
     """
     how, options = how or Shrink(), options or Decoding()
-    found = _records(decoder, source, options, report)
-    parts = ((r.header, (metadata.from_chunks(r.extra), planes_of(decoder, r))) for r in found)
+    parts = (part_of(decoder, record) for record in _records(decoder, source, options, report))
     for strips in by_picture(parts):
-        yield _joined(strips, how, options)
+        yield joined(strips, how, options)
+
+
+def part_of(decoder: Decoder, record: Record) -> Part:
+    """What a record gives to a thumbnail."""
+    return record.header, (metadata.from_chunks(record.extra), planes_of(decoder, record))
+
+
+def blank_below(decoder: Decoder, header: Header) -> list[Part]:
+    """Blank rows for those of a picture in strips that follow a strip: latents of zero."""
+    if header.strip is None or is_last(header):
+        return []
+    whole = replace(
+        header, height=header.strip[1] - end(header), strip=(end(header), header.strip[1])
+    )
+    shape = (1, *whole.latent_shape[:2])
+    return [
+        (whole, (metadata.NOTHING, Planes(_colours(decoder, header, np.zeros(shape, np.float32)))))
+    ]
 
 
 def planes_of(decoder: Decoder, record: Record) -> Planes:
     """The mean colours of the blocks of a record of any stage, of its leading channels."""
     header = record.header
-    weights = decoder.loader.model(header).thumbnail
-    colours = mean_colours(latents(decoder.to_latents(record)), weights)
-    if header.colour == Colour.GREY:
-        colours = ((colours[0] + colours[1]) + colours[2])[None] * THIRD
+    colours = _colours(decoder, header, latents(decoder.to_latents(record)))
     if not record.alpha:
         return Planes(colours)
     found = alphas.parse(record.alpha, header.width, header.height)
@@ -79,6 +96,15 @@ def mean_colours(latents: NDArray[np.float32], weights: NDArray[np.float32]) -> 
         for colour, weight in zip(colours, row, strict=True):
             colour += plane * weight
     np.clip(colours, 0, 1, out=colours)
+    return colours
+
+
+def _colours(decoder: Decoder, header: Header, latents: NDArray[np.float32]) -> Floats:
+    """Mean colours (3, h, w), or (1, h, w) for grey, of latents (C, h, w)."""
+    colours = mean_colours(latents, decoder.loader.model(header).thumbnail)
+    if header.colour == Colour.GREY:
+        colours[0] = ((colours[0] + colours[1]) + colours[2]) * THIRD
+        return colours[:1]
     return colours
 
 
@@ -118,11 +144,7 @@ def _records(
         raise CorruptError(f"truncated: the picture's strips end at row {end(last)}")
 
 
-def _joined(
-    strips: Iterator[tuple[Header, tuple[metadata.Metadata, Planes]]],
-    how: Shrink,
-    options: Decoding,
-) -> Picture:
+def joined(strips: Iterable[Part], how: Shrink, options: Decoding) -> Picture:
     """The thumbnail of a picture from its strips, with the metadata of the first one."""
     headers, contents = zip(*strips, strict=True)
     kept, parts = zip(*contents, strict=True)

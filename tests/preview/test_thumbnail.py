@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from loading import SLOW, modules_of
 from PIL import Image, ImageCms
-from places import TESTS
+from places import ROOT, TESTS
 from programs import assert_fails, invoke, pipe, run
 from records import to_bytes
 
@@ -106,6 +107,26 @@ def test_the_map_is_fitted_by_least_squares(photographs):
     assert found[:3] == pytest.approx(np.linalg.inv(matrix), abs=1e-3)
     assert found[3] == pytest.approx(0, abs=1e-3)
     assert found[4] == pytest.approx(-shift @ np.linalg.inv(matrix), abs=1e-3)
+
+
+def test_the_script_gives_an_installed_model_its_map(model, photographs, tmp_path):
+    """Run for real, for a copy of the default model; the map is near the shipped one."""
+    pytest.importorskip("keras")
+    folder = tmp_path / "zoo/light-visual-99"
+    shutil.copytree(model.folder, folder)
+    (folder / THUMBNAIL).unlink()
+    definition = json.dumps({**model.definition, "version": 99})
+    (folder / "model.json").write_text(definition)
+    (tmp_path / "data").mkdir()
+    for name, pixels in photographs.items():
+        Image.fromarray(pixels).save(tmp_path / f"data/{name}.png")
+    words = ["--model", "light-visual-99", "--data", tmp_path / "data", "--thumbnails"]
+    environment = {**os.environ, "NIC_MODEL_PATH": str(tmp_path / "zoo")}
+    subprocess.run(
+        [sys.executable, ROOT / "scripts/export.py", *words], env=environment, check=True, cwd=TESTS
+    )
+    assert (folder / "model.json").read_text() == definition
+    assert zoo.from_folder(folder).thumbnail == pytest.approx(model.thumbnail, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -364,7 +385,7 @@ def test_several_pictures_go_to_stdout_only(stages, tmp_path):
     ("words", "complaint"),
     [
         (["thumbnail", "--scale", "1/8", "--size", "9"], "give --scale or --size, not both"),
-        (["decode", "--scale", "1/8", "-c", "1"], "give no --channels"),
+        (["decode", "--scale", "1/8", "-c", "1"], "only one of"),
     ],
 )
 def test_options_that_exclude_each_other(stages, words, complaint):
