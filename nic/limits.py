@@ -29,6 +29,7 @@ STRIPS = 128 << 20  # bytes: the program, and a pass of the default network over
 class Work(IntEnum):
     """Peak memory of a kind of work, in bytes per pixel, measured and rounded up."""
 
+    THUMBNAIL = 2  # leading channels to a thumbnail, with transparency: 0.7 without, 120 M pixels
     SYMBOLS = 4  # payloads to symbols: 3.8 (2000x2000), 3.3 (5000x5000)
     LATENTS = 11  # payloads to latents: 10.1, 9.3
     PICTURE = 20  # a file to latents 13.4 (6000x4000), a record to a PPM 17.8 (4096x2048) and 16.3

@@ -21,6 +21,7 @@ from nic.format.header import Colour, Header
 from nic.format.records import Record
 from nic.format.salvage import Report, read_intact
 from nic.format.strips import check_order, end, is_last
+from nic.limits import Work
 from nic.picture import alpha as alphas
 from nic.picture import metadata
 from nic.picture.pixels import Picture
@@ -79,6 +80,8 @@ def blank_below(decoder: Decoder, header: Header) -> list[Part]:
 def planes_of(decoder: Decoder, record: Record) -> Planes:
     """The mean colours of the blocks of a record of any stage, of its leading channels."""
     header = record.header
+    if header.strip is not None:  # all strips are held
+        decoder.limit.check(header.width, header.strip[1], Work.THUMBNAIL)
     colours = _colours(decoder, header, latents(decoder.to_latents(record)))
     if not record.alpha:
         return Planes(colours)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,7 +18,8 @@ from programs import assert_fails, invoke, pipe, run
 from records import to_bytes
 
 import nic
-from nic.errors import CorruptError, ModelError
+from nic.codec import Codec
+from nic.errors import CorruptError, ModelError, NicError
 from nic.format.channels import latents
 from nic.format.records import read_records
 from nic.models import zoo
@@ -26,6 +28,7 @@ from nic.models.training import thumbnails as fitting
 from nic.picture.metrics import psnr
 from nic.preview.shrink import Shrink
 from nic.preview.thumbnail import block_means, thumbnails
+from nic.resources import free_memory
 from nic.settings import Decoding
 
 MODELS = ("light-5", "light-ms-ssim-4", "light-visual-2")
@@ -428,6 +431,17 @@ def test_a_note_says_what_a_format_cannot_hold(codec, pixels, caplog):
 def test_too_many_pixels_are_refused(stages):
     result = invoke("thumbnail", "--max-pixels", "1000", data=stages["packed"])
     assert_fails(result, 1, "52x45 are 2340 pixels and the limit is 1000")
+
+
+def test_a_picture_in_strips_that_memory_cannot_hold_is_refused(codec, photographs):
+    """Its header claims 2^24 rows; the strip itself is small."""
+    cut = nic.compress(photographs["coffee"][:299, :250], strip_pixels=48 * 250)
+    first = next(read_records(io.BytesIO(cut)))
+    claims = replace(first, header=replace(first.header, strip=(0, 1 << 24)))
+    four_megabytes = (free_memory() or pytest.skip("free memory is not known")) >> 22
+    narrow = Codec(processes=four_megabytes)
+    with pytest.raises(NicError, match=r"250x16777216 are .* and the limit is"):
+        next(thumbnails(narrow, io.BytesIO(to_bytes(claims))))
 
 
 def test_a_picture_in_place_of_a_stream(png):

@@ -140,6 +140,9 @@ def commands(rng):
         ("decode", "--tolerate", "--format", "ppm", *LIMIT),
         ("decode", "--tolerate", "-c", "0-3", *LIMIT),
         ("decompress", "--tolerate", *LIMIT), ("extract", "-c", "0,3", *LIMIT),
+        ("thumbnail", *LIMIT), ("thumbnail", "--tolerate", "--size", "5", *LIMIT),
+        ("decode", "--progressive", "--format", "ppm", *LIMIT),
+        ("decode", "--progressive", "--tolerate", "--format", "ppm", *LIMIT),
         ("truncate", "-c", "5"), ("latents", *LIMIT), ("quantize",), ("pack",),
         ("entropy", "--coder", rng.choice(["auto", "own"]), *LIMIT),
     ])  # fmt: skip
