@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Stream: TypeAlias = str | os.PathLike[str] | bytes
 
 __version__ = "0.1.0"
-__all__ = ["NicError", "compress", "decompress", "info", "latents", "networks"]
+__all__ = ["NicError", "compress", "decompress", "info", "latents", "networks", "thumbnail"]
 
 T = TypeVar("T")
 
@@ -151,6 +151,31 @@ def decompress(
     for line in report.lines:
         log.warning("note: %s", line)
     return picture if full else picture.samples
+
+
+def thumbnail(
+    data: "Stream", *, scale: int = 8, size: int | None = None, **options: Any
+) -> "Pixels":
+    """A small version of one picture, as ``nic thumbnail`` makes it; loads no network.
+
+    Args:
+        data: the bytes or the path of a .nic file, or of any stage before it.
+        scale: 8, 16 or 32: how many times smaller it is.
+        size: the most pixels of its longest side, in place of a scale.
+        options: fields of ``nic.settings.Settings``, such as max_pixels.
+    Returns and raises: as ``decompress``.
+    """
+    from nic.codec import shared
+    from nic.errors import UsageError
+    from nic.preview.shrink import SCALES, Shrink
+    from nic.preview.thumbnail import thumbnails
+    from nic.settings import Settings
+
+    if scale not in SCALES or (size is not None and size < 1):
+        raise UsageError(f"a scale is one of {SCALES} and a size at least 1")
+    with _opened(data) as source:
+        codec = shared(Settings(**options))
+        return _only(thumbnails(codec, source, Shrink(scale, size))).samples
 
 
 def info(data: "Stream") -> list[dict[str, Any]]:

@@ -153,6 +153,33 @@ def test_what_is_intact_of_a_damaged_file(files, caplog):
     assert "damaged" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["rgb.png", "grey_alpha.png", "sixteen.png"])
+@pytest.mark.parametrize(
+    ("how", "words"), [({}, []), ({"scale": 16}, ["--scale", "1/16"]), ({"size": 9}, ["--size", 9])]
+)
+def test_a_thumbnail_is_that_of_the_program(files, kind, how, words, tmp_path):
+    data = nic.compress(files[kind])
+    made = invoke("thumbnail", "--format", "npy", *words, data=data).out
+    expected = np.load(io.BytesIO(made))
+    found = nic.thumbnail(data, **how)
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+    path = tmp_path / "a.nic"
+    path.write_bytes(data)
+    np.testing.assert_array_equal(nic.thumbnail(path, **how), expected)
+
+
+def test_thumbnails_that_cannot_be_made(files):
+    data = nic.compress(files["rgb.png"])
+    for how in ({"scale": 4}, {"size": 0}):
+        with pytest.raises(UsageError, match="a scale is one of"):
+            nic.thumbnail(data, **how)
+    with pytest.raises(UsageError, match="more than one picture"):
+        nic.thumbnail(2 * data)
+    with pytest.raises(CorruptError, match="truncated"):
+        nic.thumbnail(data[:-9])
+
+
 def test_networks_of_a_model(files):
     pytest.importorskip("keras")
     analysis, synthesis = nic.networks()
