@@ -10,7 +10,7 @@ from nic.settings import Decoding
 from nic.types import Depth
 
 
-@command("thumbnail", epilog="See also: nic-decode(1), nic-extract(1), nic-info(1), nic(1).")
+@command("thumbnail", epilog="See also: nic-decode(1), nic-extract(1), nic-pipelines(7), nic(1).")
 @options.files
 @options.output
 @options.scale("Size of the thumbnail, as a part of the picture. Default: 1/8.")

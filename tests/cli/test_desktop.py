@@ -166,12 +166,12 @@ def test_a_desktop_makes_a_thumbnail(named_oddly, home):
         "gdbus", "call", "--session", "--dest", name, "--object-path", f"/{name.replace('.', '/')}",
         "--method", f"{name}.Queue", f'["{uri}"]', '["image/x-nic"]', "normal", "default", "0",
     ]  # fmt: skip
-    wait = f"{shlex.join(call)} && for i in $(seq 80); do sleep .2; {FOUND} && break; done"
+    wait = f"{shlex.join(call)} && for i in $(seq 250); do sleep .2; {FOUND} && break; done"
     environment = {**PLAIN, "HOME": str(home)}
     subprocess.run(["update-mime-database", home / ".local/share/mime"], check=True)
     subprocess.run(
         ["dbus-run-session", "--", "sh", "-c", wait],
-        env=environment, cwd=home, capture_output=True, timeout=60,
+        env=environment, cwd=home, capture_output=True, timeout=120,
     )  # fmt: skip
     (made,) = (home / ".cache/thumbnails").rglob("*.png")
     with Image.open(made) as image:
