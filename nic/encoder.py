@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from nic.entropy import coding
 from nic.errors import UsageError
-from nic.format import pack
+from nic.format import pack, records
 from nic.format.records import Record, Stage
 from nic.format.strips import strip_rows
 from nic.limits import Limit
@@ -125,8 +125,11 @@ class Encoder:
             if self.watch is not None:
                 self.watch((around.top + share * (around.bottom - around.top)) / height)
 
-        threads = self.settings.threads or cores()
-        return searched(record, around, self.loader.model(record.header), effort, threads, advance)
+        def size(record: Record) -> int:
+            return records.size(self.forward(record, Stage.PACKED))
+
+        model, threads = self.loader.model(record.header), self.settings.threads or cores()
+        return searched(record, around, model, effort, threads, size, advance)
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
         """Chunk A of an alpha plane (H, W).

@@ -77,8 +77,22 @@ class Schedule(NamedTuple):
     weight: float = 1.0
 
 
-# Gives the distortion of latents float32 (C, h, w), in bits, and writes its slopes into an array.
-Distortion = Callable[[Floats], tuple[float, Floats]]
+class Found(NamedTuple):
+    """Rounded latents (C, h, w), and the distortion in bits before and after a search."""
+
+    latents: Floats
+    before: float
+    after: float
+
+
+class Distortion(Protocol):
+    """The distortion of a picture, in bits, for its dequantized latents float32 (C, h, w)."""
+
+    def slopes(self, latents: Floats) -> Floats:
+        """Its slopes with respect to the latents, (C, h, w)."""
+
+    def seen(self, latents: Floats) -> float:
+        """The distortion of the pixels that a decoder gives."""
 
 
 class Window:
@@ -97,12 +111,12 @@ class Window:
         lengths = np.minimum(rates.lengths, np.float32(DEAREST))
         self._extra = np.ascontiguousarray(np.diff(lengths).transpose(1, 0, 2))  # (C, K, S - 1)
 
-    def search(self, schedule: Schedule, advance: Callable[[float], None]) -> Floats:
-        """The latents after a search, rounded, (C, h, w); or as before if that is cheaper.
+    def search(self, schedule: Schedule, advance: Callable[[float], None]) -> Found:
+        """The latents after a search, or as before if they cost less then.
 
         Args: advance: called after every step with the share of the steps that are done.
         """
-        before, best = self._rounded.copy(), self._cost(self._rounded)
+        plain, before, bits = self._rounded.copy(), *self._cost(self._rounded)
         state = _Adam(self._latents)
         random, steps = np.random.default_rng(SEED), schedule.steps
         for number in range(steps):
@@ -111,13 +125,16 @@ class Window:
                 self._classify(state.latents)
             noise = schedule.noise * (1 - share)
             values, slopes, extra = self._soft(state.latents, share, noise, random)
-            _, found = self._distortion(values)
+            found = self._distortion.slopes(values)
             state.step(self._inside(found), slopes, extra, self._quantizer.step, _speed(share))
             if self._quantizer.clips is not None:
                 np.clip(state.latents, *self._quantizer[2:], out=state.latents)
             advance((number + 1) / steps)
         self._set(np.rint(state.latents))
-        return self._rounded if self._cost(self._rounded) < best else before
+        after, fewer = self._cost(self._rounded)
+        if fewer + after < bits + before:
+            return Found(self._rounded, before, after)
+        return Found(plain, before, before)
 
     def _inside(self, planes: NDArray[Number]) -> NDArray[Number]:
         return planes[: self._coded, self._free[0], self._free[1]]
@@ -180,8 +197,8 @@ class Window:
             np.divide(scale * width * width, square, out=slopes[c])
         return values, slopes, extra
 
-    def _cost(self, rounded: Floats) -> float:
-        """Bits of rounded latents and of their distortion; contexts of neighbours do not count.
+    def _cost(self, rounded: Floats) -> tuple[float, float]:
+        """Distortion and code length of rounded latents; contexts of neighbours do not count.
 
         Code lengths are whole parts of a bit, so their sum does not depend on the order.
         """
@@ -193,8 +210,7 @@ class Window:
         bits = 0.0
         for c, plane in enumerate(at):
             bits += float(lengths[classes, c, plane].sum(dtype=np.float64))
-        distortion, _ = self._distortion(rounded * self._quantizer.step[:, None, None])
-        return bits + distortion
+        return self._distortion.seen(rounded * self._quantizer.step[:, None, None]), bits
 
 
 class _Adam:

@@ -21,7 +21,7 @@ from nic.quantize.rounding import quantize
 from nic.search.context import Strip
 from nic.search.descent import Quantizer, Schedule, Window
 from nic.transform.tiles import Span, spans, unit
-from nic.types import STRIDE, Floats, Pixels
+from nic.types import STRIDE, Floats, Pixels, peak
 
 SCHEDULES = {
     2: Schedule(10, 0.2, 1.2),
@@ -40,13 +40,15 @@ Advance = Callable[[float], None]  # gets the share of the work that is done, 0.
 
 
 def searched(
-    record: Record, strip: Strip, model: Model, effort: int, threads: int, advance: Advance
-) -> Record:
-    """A record of latents, changed to cost less at its quality.
+    record: Record, strip: Strip, model: Model, effort: int, threads: int,
+    size: Callable[[Record], int], advance: Advance,
+) -> Record:  # fmt: skip
+    """A record of latents, changed to cost less at its quality, or as it is if they cost more.
 
     Args:
         strip: what the record was made from, with its context.
         effort: 2..9.
+        size: gives the bytes of a record as a file.
         advance: called after every step.
     Raises: UsageError when the model has no tables.
     """
@@ -66,7 +68,8 @@ def searched(
     _, h, w = latents.shape
     last = h - strip.below
     transform, schedule = transform_of(model, "synthesis"), SCHEDULES[effort]
-    tradeoff = schedule.weight * model.tradeoff(quality)
+    tradeoff, weight = model.tradeoff(quality), schedule.weight
+    gained = 0.0  # bits of distortion
     places = list(windows(h, w, model.reach[1]))
     for number, (y, x) in enumerate(places):
         inside = slice(max(y.first, strip.above) - y.start, max(0, min(y.last, last) - y.start))
@@ -75,36 +78,52 @@ def searched(
         here = slice(y.start, y.stop), slice(x.start, x.stop)
         pixels = strip.pixels[tuple(slice(s.start * STRIDE, s.stop * STRIDE) for s in here)]
         free = inside, x.crop(1)
-        measured = _Measured(pixels, model.measure, tradeoff, transform, threads)
+        measured = _Measured(pixels, model.measure, tradeoff, weight, transform, threads)
         window = Window(latents[:, *here], free, rates, quantizer, measured)
 
         def done(share: float, before: int = number) -> None:
             advance((before + share) / len(places))
 
-        latents[:, *here] = window.search(schedule, done)
+        found = window.search(schedule, done)
+        latents[:, *here] = found.latents
+        gained += found.before - found.after
     header = record.header.after("search", quality=quality)
     planes = latents[:, strip.above : last] / gain
-    return replace(record, header=header, data=planes.astype("<f4").tobytes())
+    better = replace(record, header=header, data=planes.astype("<f4").tobytes())
+    plain = replace(record, header=record.header.after("search", quality=quality))
+    return better if 8 * (size(better) - size(plain)) < gained else plain
 
 
 class _Measured:
-    """The distortion of the latents of a window, in bits."""
+    """The distortion of the latents of a window, in bits; see ``nic.search.descent``."""
 
     def __init__(
-        self, pixels: Pixels, measure: str, tradeoff: float, transform: Transform, threads: int
-    ) -> None:
+        self, pixels: Pixels, measure: str, tradeoff: float, weight: float,
+        transform: Transform, threads: int,
+    ) -> None:  # fmt: skip
+        """``weight``: a factor of the slopes."""
         picture = unit(pixels)
         height, width, _ = picture.shape
         counted = slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
         self._measure = Distortion(measure, picture, counted, threads)
         self._synthesis = Synthesis(transform, height // STRIDE, width // STRIDE, threads)
-        self._bits = np.float32(tradeoff * height * width)
+        self._bits = tradeoff * height * width
+        self._peak = np.float32(peak(pixels))
+        self._weight = np.float32(weight * self._bits)
         self._slopes = np.empty_like(picture)
 
-    def __call__(self, latents: Floats) -> tuple[float, Floats]:
-        value = self._measure(self._synthesis.decode(latents), self._slopes)
-        self._slopes *= self._bits
-        return float(self._bits) * value, self._synthesis.slopes(self._slopes)
+    def slopes(self, latents: Floats) -> Floats:
+        self._measure(self._synthesis.decode(latents), self._slopes)
+        self._slopes *= self._weight
+        return self._synthesis.slopes(self._slopes)
+
+    def seen(self, latents: Floats) -> float:
+        decoded = self._synthesis.decode(latents)
+        decoded *= self._peak
+        np.rint(decoded, out=decoded)
+        np.clip(decoded, 0, self._peak, out=decoded)
+        decoded /= self._peak
+        return self._bits * self._measure(decoded, self._slopes)
 
 
 def windows(h: int, w: int, reach: int) -> Iterator[tuple[Span, Span]]:

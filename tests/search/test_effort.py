@@ -5,15 +5,17 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from programs import invoke, run
 from records import from_bytes, planes, to_bytes
 
 from nic.codec import Codec
 from nic.format.records import Stage
 from nic.models import native, zoo
+from nic.models.native.distortion import Distortion
 from nic.picture import metrics, perceptual, readers, rows
 from nic.search import descent, effort
+from nic.transform.tiles import unit
 
 EFFORT = 4
 PSNR = ("--tune", "psnr")  # whose measure takes pictures of any size
@@ -99,6 +101,40 @@ def test_tuned_for_the_eye(photographs):
 
     plain, searched = (cost_of(codec.encode(pixels, 50, effort=n)) for n in (1, EFFORT))
     assert searched < 0.99 * plain
+
+
+def made(name):
+    """A picture unlike those that models are trained on, uint8 (264, 256, 3)."""
+    rng = np.random.default_rng(0)
+    if name == "saturated":
+        return np.kron(rng.integers(0, 2, (33, 32, 3)), np.ones((8, 8, 1))).astype(np.uint8) * 255
+    if name == "gradient":
+        return np.tile((np.arange(264) * 255 // 263).astype(np.uint8)[:, None, None], (256, 3))
+    picture = Image.new("RGB", (256, 264), (131, 131, 131) if name == "flat" else "white")
+    if name == "text":
+        for y in range(4, 250, 14):
+            ImageDraw.Draw(picture).text((4, y), "The quick brown fox jumps over it", "black")
+    return np.asarray(picture)
+
+
+@pytest.mark.parametrize("name", ["flat", "white", "gradient", "text", "saturated"])
+@pytest.mark.parametrize("tune", ["psnr", "visual"])
+def test_no_picture_costs_more(tune, name):
+    codec, pixels = Codec(tune=tune), made(name)
+    model = zoo.by_choice(zoo.DEFAULT, tune)[0]
+    measure = Distortion(model.measure, unit(pixels))
+
+    def cost_of(quality, how):
+        packed = codec.forward(codec.encode(pixels, quality, effort=how), Stage.PACKED)
+        decoded = unit(codec.decode(packed).pixels)
+        error = measure(decoded, np.empty_like(decoded))
+        return 8 * len(to_bytes(packed)) + model.tradeoff(quality) * error * 264 * 256
+
+    for quality in (10, 95):
+        plain, searched = (cost_of(quality, how) for how in (1, 2))
+        assert searched <= plain
+        if name in ("text", "saturated"):
+            assert searched < 0.96 * plain
 
 
 @pytest.mark.parametrize("tune", ["psnr", "ms-ssim", "visual"])
@@ -272,14 +308,17 @@ class Rates:
 def window(target, latents, weight, rates=None, free=None, **quantizer):
     """Distortion: the weighted squared distance of dequantized latents from a target."""
 
-    def distortion(values):
-        distance = values - target
-        return float(weight * np.square(distance).sum()), np.float32(2 * weight) * distance
+    class Distance:
+        def seen(self, values):
+            return float(weight * np.square(values - target).sum())
+
+        def slopes(self, values):
+            return np.float32(2 * weight) * (values - target)
 
     free = free or (slice(0, latents.shape[1]), slice(0, latents.shape[2]))
     how = {"step": np.ones(len(latents), np.float32), "predicted": [], "lowest": -15}
     return descent.Window(
-        latents, free, rates or Rates(), descent.Quantizer(**how | quantizer), distortion
+        latents, free, rates or Rates(), descent.Quantizer(**how | quantizer), Distance()
     )
 
 
@@ -289,14 +328,18 @@ def flat(value, shape=(2, 4, 6)):
 
 def test_latents_move_to_the_target_where_that_is_worth_the_bits():
     assert (
-        window(flat(5.0), flat(4.0), weight=40).search(descent.Schedule(100, 0.4), lambda _: None)
+        window(flat(5.0), flat(4.0), weight=40)
+        .search(descent.Schedule(100, 0.4), lambda _: None)
+        .latents
         == 5
     ).all()
 
 
 def test_latents_go_to_zero_where_they_are_not_worth_their_bits():
     assert (
-        window(flat(1.0), flat(1.0), weight=0.5).search(descent.Schedule(100, 0.4), lambda _: None)
+        window(flat(1.0), flat(1.0), weight=0.5)
+        .search(descent.Schedule(100, 0.4), lambda _: None)
+        .latents
         == 0
     ).all()
 
@@ -304,20 +347,27 @@ def test_latents_go_to_zero_where_they_are_not_worth_their_bits():
 def test_it_keeps_the_latents_if_others_cost_more():
     """The slopes lead away from the target: no search can make this better."""
 
-    def distortion(values):
-        distance = values - 1
-        return float(100 * np.square(distance).sum()), -distance * 100
+    class Distance:
+        def seen(self, values):
+            return float(100 * np.square(values - 1).sum())
+
+        def slopes(self, values):
+            return -100 * (values - 1)
 
     latents = flat(1.0)
     free = slice(0, 4), slice(0, 6)
     quantizer = descent.Quantizer(np.ones(2, np.float32), [], -15)
-    made = descent.Window(latents, free, Rates(), quantizer, distortion)
-    np.testing.assert_array_equal(made.search(descent.Schedule(40, 0.4), lambda _: None), latents)
+    made = descent.Window(latents, free, Rates(), quantizer, Distance())
+    np.testing.assert_array_equal(
+        made.search(descent.Schedule(40, 0.4), lambda _: None).latents, latents
+    )
 
 
 def test_only_free_latents_of_coded_channels_move():
-    found = window(flat(5.0), flat(4.0), 40, Rates(channels=1), (slice(1, 3), slice(2, 6))).search(
-        descent.Schedule(100, 0.4), lambda _: None
+    found = (
+        window(flat(5.0), flat(4.0), 40, Rates(channels=1), (slice(1, 3), slice(2, 6)))
+        .search(descent.Schedule(100, 0.4), lambda _: None)
+        .latents
     )
     expected = flat(4.0)
     expected[0, 1:3, 2:6] = 5
@@ -326,15 +376,19 @@ def test_only_free_latents_of_coded_channels_move():
 
 def test_predicted_channels_pay_for_differences():
     """A plane of equal values costs nothing but its corner, so it stays where it is."""
-    found = window(flat(9.3), flat(9.0), 1, predicted=[0, 1]).search(
-        descent.Schedule(60, 0.4), lambda _: None
+    found = (
+        window(flat(9.3), flat(9.0), 1, predicted=[0, 1])
+        .search(descent.Schedule(60, 0.4), lambda _: None)
+        .latents
     )
     np.testing.assert_array_equal(found, flat(9.0))
 
 
 def test_without_excess_latents_stay_in_the_codebook():
-    found = window(flat(30.0), flat(14.0), 40, clips=16).search(
-        descent.Schedule(200, 0.4), lambda _: None
+    found = (
+        window(flat(30.0), flat(14.0), 40, clips=16)
+        .search(descent.Schedule(200, 0.4), lambda _: None)
+        .latents
     )
     assert found.max() == 16
 
