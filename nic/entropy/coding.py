@@ -177,26 +177,35 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
 
 
 class Lengths:
-    """What symbols cost at a quality, without contexts of decoded neighbours."""
+    """What symbols cost with the model's tables, at a quality and for so many channels."""
 
     def __init__(
         self, prior: Prior, quality: float, channels: int, codebook: tuple[int, int]
     ) -> None:
-        self._prior, self._set = prior, prior.set_for(quality)
-        self._codebook = codebook
-        of_channel = prior.of_channels(self._set, channels, by_context=False)[..., 0]
-        rank, _ = _translations(codebook)
-        ranks = [rank[symbol & 0xFF] for symbol in range(codebook[0], codebook[1] + 1)]
-        bits = (prior.bits[:, ranks] / tables.UNIT).astype(np.float32)
-        # Code length of every symbol of the codebook in bits, by class and channel, (K, C, S).
-        self.lengths: NDArray[np.float32] = bits[of_channel.T]
+        self._prior, self._set, self._codebook = prior, prior.set_for(quality), codebook
+        self._rank, _ = _translations(codebook)
+        self._tables = prior.of_channels(self._set, channels, prior.has_contexts)  # (C, K, X)
+        ranks = [self._rank[symbol & 0xFF] for symbol in range(codebook[0], codebook[1] + 1)]
+        # Code length in bits, (T, S), of every symbol of the codebook in every table.
+        self.lengths: NDArray[np.float32] = (prior.bits[:, ranks] / tables.UNIT).astype(np.float32)
 
-    def classes(self, symbols: NDArray[np.int32]) -> NDArray[np.uint8]:
-        """The best class of every latent, (h, w), of symbols (C, h, w) before clipping."""
-        rank, _ = _translations(self._codebook)
+    def tables(self, symbols: NDArray[np.int32]) -> Bytes:
+        """The table of every symbol, with the best classes: (C, h, w), also of the result.
+
+        Args: symbols: before clipping to the codebook.
+        """
         inside = np.clip(symbols, *self._codebook).astype(np.int8)
-        ranks = np.frombuffer(inside.tobytes().translate(rank), np.uint8).reshape(symbols.shape)
-        return tables.spread(classmap.choose(ranks, self._prior, self._set), *symbols.shape[1:])
+        flat = np.frombuffer(inside.tobytes().translate(self._rank), np.uint8)
+        ranks = flat.reshape(symbols.shape)
+        of_block = classmap.choose(ranks, self._prior, self._set)
+        classes = tables.spread(of_block, *symbols.shape[1:])
+        if not self._prior.has_contexts:
+            return self._tables[:, classes, 0]
+        contexts = fse.energy_contexts(ranks)
+        found = np.empty(symbols.shape, np.uint8)
+        for plane, of_class, context in zip(found, self._tables, contexts, strict=True):
+            plane[...] = of_class[classes, context]
+        return found
 
 
 # -- one channel by itself --------------------------------------------------------------------

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nic.quantize.prediction import differences
-from nic.types import Floats
+from nic.types import Bytes, Floats
 
 SEED = 1
 WIDTHS = 0.28, 0.042  # of the step between two integers, at the start and at the end
@@ -26,11 +26,11 @@ RATE = 0.04  # of learning, in steps of the quantizer
 STEADY = 0.5  # share of the steps before it falls
 MOMENTUM, SPREAD = 0.8, 0.99  # decay of the mean slope and of the mean squared slope (Adam)
 LEAST = np.float32(0.3)  # added to the root of the mean squared slope, in bits
+EVERY = 8  # steps between choices of tables
 DEAREST = 20.0  # bits: the cost of symbols that cannot be coded; finite, so that it has a slope
 
-Classes = NDArray[np.uint8]
 Planes = NDArray[np.int32]
-Number = TypeVar("Number", np.float32, np.int32)
+Number = TypeVar("Number", np.float32, np.int32, np.uint8)
 
 
 class Rates(Protocol):
@@ -38,10 +38,10 @@ class Rates(Protocol):
 
     @property
     def lengths(self) -> Floats:
-        """Code length of every symbol of the codebook by class and channel, (K, C, S), in bits."""
+        """Code length in bits, (T, S), of every symbol of the codebook in every table."""
 
-    def classes(self, symbols: Planes) -> Classes:
-        """The best class of every latent, (h, w), of symbols (C, h, w) before clipping."""
+    def tables(self, symbols: Planes) -> Bytes:
+        """The table of every symbol, (C, h, w), for symbols (C, h, w) before clipping."""
 
 
 class Quantizer(NamedTuple):
@@ -99,17 +99,23 @@ class Window:
     """Latents of a part of a picture, of which those in a rectangle may change."""
 
     def __init__(
-        self, latents: Floats, free: tuple[slice, slice], rates: Rates, quantizer: Quantizer,
-        distortion: Distortion,
+        self, latents: Floats, free: tuple[slice, slice], coded: int, rates: Rates,
+        quantizer: Quantizer, distortion: Distortion,
     ) -> None:  # fmt: skip
-        """``latents``: float32 (C, h, w) in steps of the quantizer; only coded channels change."""
+        """Set up a search.
+
+        Args:
+            latents: float32 (C, h, w) in steps of the quantizer.
+            free: the rows and columns of the latents that may change.
+            coded: how many of the leading channels are coded; the others do not change.
+        """
         self._free, self._rates, self._quantizer = free, rates, quantizer
         self._distortion = distortion
-        self._coded = rates.lengths.shape[1]
+        self._coded = coded
         self._rounded = np.rint(latents)
         self._latents = np.ascontiguousarray(latents[: self._coded, free[0], free[1]])
-        lengths = np.minimum(rates.lengths, np.float32(DEAREST))
-        self._extra = np.ascontiguousarray(np.diff(lengths).transpose(1, 0, 2))  # (C, K, S - 1)
+        self._lengths = np.minimum(rates.lengths, np.float32(DEAREST))
+        self._extra = np.diff(self._lengths)  # (T, S - 1), of the next symbol
 
     def search(self, schedule: Schedule, advance: Callable[[float], None]) -> Found:
         """The latents after a search, or as before if they cost less then.
@@ -121,7 +127,7 @@ class Window:
         random, steps = np.random.default_rng(SEED), schedule.steps
         for number in range(steps):
             share = number / steps
-            if number % max(1, steps // 4) == 0:
+            if number % EVERY == 0:
                 self._classify(state.latents)
             noise = schedule.noise * (1 - share)
             values, slopes, extra = self._soft(state.latents, share, noise, random)
@@ -150,10 +156,11 @@ class Window:
         return symbols
 
     def _classify(self, latents: Floats) -> None:
-        """Choose the classes again, and the predictions, for the latents rounded as they are."""
+        """Choose tables and predictions again, for the latents rounded as they are now."""
         self._set(np.rint(latents))
         symbols = self._symbols()
-        self._classes = self._rates.classes(symbols)[self._free].astype(np.int32)
+        self._first = self._inside(self._rates.tables(symbols)).astype(np.int32)
+        self._first *= self._extra.shape[1]
         self._expected = self._inside(self._rounded) - self._inside(symbols)
 
     def _soft(
@@ -170,7 +177,7 @@ class Window:
         high = np.float32(2 * noise)
         width = np.float32(WIDTHS[1] + (WIDTHS[0] - WIDTHS[1]) * (1 - share) ** 2)
         scale = np.sqrt(width * width + np.float32(0.25))
-        last = self._extra.shape[2] - 1
+        last = self._extra.shape[1] - 1
         inside = self._inside(values)
         for c, plane in enumerate(latents):
             x = random.random(plane.shape, np.float32)
@@ -181,8 +188,8 @@ class Window:
             symbol = (low - self._expected[c]).astype(np.int32)
             symbol -= lowest
             np.clip(symbol, 0, last, out=symbol)
-            symbol += self._classes * (last + 1)
-            self._extra[c].ravel().take(symbol, out=extra[c])
+            symbol += self._first[c]
+            self._extra.ravel().take(symbol, out=extra[c])
             x -= low
             x -= np.float32(0.5)
             square = x * x
@@ -198,18 +205,17 @@ class Window:
         return values, slopes, extra
 
     def _cost(self, rounded: Floats) -> tuple[float, float]:
-        """Distortion and code length of rounded latents; contexts of neighbours do not count.
+        """Distortion and code length of rounded latents.
 
         Code lengths are whole parts of a bit, so their sum does not depend on the order.
         """
         symbols = self._symbols()
-        classes = self._rates.classes(symbols)[self._free]
-        lengths = np.minimum(self._rates.lengths, np.float32(DEAREST))
-        last = lengths.shape[2] - 1
+        every = self._inside(self._rates.tables(symbols))
+        last = self._lengths.shape[1] - 1
         at = np.clip(self._inside(symbols) - self._quantizer.lowest, 0, last)
         bits = 0.0
-        for c, plane in enumerate(at):
-            bits += float(lengths[classes, c, plane].sum(dtype=np.float64))
+        for table, plane in zip(every, at, strict=True):
+            bits += float(self._lengths[table, plane].sum(dtype=np.float64))
         return self._distortion.seen(rounded * self._quantizer.step[:, None, None]), bits
 
 

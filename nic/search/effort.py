@@ -79,7 +79,7 @@ def searched(
         pixels = strip.pixels[tuple(slice(s.start * STRIDE, s.stop * STRIDE) for s in here)]
         free = inside, x.crop(1)
         measured = _Measured(pixels, model.measure, tradeoff, weight, transform, threads)
-        window = Window(latents[:, *here], free, rates, quantizer, measured)
+        window = Window(latents[:, *here], free, channels, rates, quantizer, measured)
 
         def done(share: float, before: int = number) -> None:
             advance((before + share) / len(places))
@@ -107,7 +107,7 @@ class _Measured:
         counted = slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
         self._measure = Distortion(measure, picture, counted, threads)
         self._synthesis = Synthesis(transform, height // STRIDE, width // STRIDE, threads)
-        self._bits = tradeoff * height * width
+        self._bits = float(tradeoff * height * width)
         self._peak = np.float32(peak(pixels))
         self._weight = np.float32(weight * self._bits)
         self._slopes = np.empty_like(picture)

@@ -294,18 +294,15 @@ def test_a_window_sees_what_earlier_windows_found(monkeypatch, codec, model, det
 
 
 class Rates:
-    """Two classes; the better one is the second, where zero costs nothing and others 4 bits."""
+    """Two tables; the second one is always used. There zero costs nothing, and others 4 bits."""
 
-    def __init__(self, channels=2):
-        self.lengths = np.full((2, channels, 32), 8, np.float32)
-        self.lengths[1] = 4
-        self.lengths[1, :, 15] = 0
+    lengths = np.array([[8] * 32, [4] * 15 + [0] + [4] * 16], np.float32)
 
-    def classes(self, symbols):
-        return np.ones(symbols.shape[1:], np.uint8)
+    def tables(self, symbols):
+        return np.ones(symbols.shape, np.uint8)
 
 
-def window(target, latents, weight, rates=None, free=None, **quantizer):
+def window(target, latents, weight, free=None, coded=2, **quantizer):
     """Distortion: the weighted squared distance of dequantized latents from a target."""
 
     class Distance:
@@ -318,7 +315,7 @@ def window(target, latents, weight, rates=None, free=None, **quantizer):
     free = free or (slice(0, latents.shape[1]), slice(0, latents.shape[2]))
     how = {"step": np.ones(len(latents), np.float32), "predicted": [], "lowest": -15}
     return descent.Window(
-        latents, free, rates or Rates(), descent.Quantizer(**how | quantizer), Distance()
+        latents, free, coded, Rates(), descent.Quantizer(**how | quantizer), Distance()
     )
 
 
@@ -357,7 +354,7 @@ def test_it_keeps_the_latents_if_others_cost_more():
     latents = flat(1.0)
     free = slice(0, 4), slice(0, 6)
     quantizer = descent.Quantizer(np.ones(2, np.float32), [], -15)
-    made = descent.Window(latents, free, Rates(), quantizer, Distance())
+    made = descent.Window(latents, free, 2, Rates(), quantizer, Distance())
     np.testing.assert_array_equal(
         made.search(descent.Schedule(40, 0.4), lambda _: None).latents, latents
     )
@@ -365,7 +362,7 @@ def test_it_keeps_the_latents_if_others_cost_more():
 
 def test_only_free_latents_of_coded_channels_move():
     found = (
-        window(flat(5.0), flat(4.0), 40, Rates(channels=1), (slice(1, 3), slice(2, 6)))
+        window(flat(5.0), flat(4.0), 40, (slice(1, 3), slice(2, 6)), 1)
         .search(descent.Schedule(100, 0.4), lambda _: None)
         .latents
     )
