@@ -109,11 +109,10 @@ class Window:
             free: the rows and columns of the latents that may change.
             coded: how many of the leading channels are coded; the others do not change.
         """
-        self._free, self._rates, self._quantizer = free, rates, quantizer
-        self._distortion = distortion
-        self._coded = coded
+        self._free, self._coded, self._rates = free, coded, rates
+        self._quantizer, self._distortion = quantizer, distortion
         self._rounded = np.rint(latents)
-        self._latents = np.ascontiguousarray(latents[: self._coded, free[0], free[1]])
+        self._latents = np.ascontiguousarray(self._inside(latents))
         self._lengths = np.minimum(rates.lengths, np.float32(DEAREST))
         self._extra = np.diff(self._lengths)  # (T, S - 1), of the next symbol
 
@@ -122,7 +121,7 @@ class Window:
 
         Args: advance: called after every step with the share of the steps that are done.
         """
-        plain, before, bits = self._rounded.copy(), *self._cost(self._rounded)
+        plain, before, bits = self._rounded.copy(), *self._cost()
         state = _Adam(self._latents)
         random, steps = np.random.default_rng(SEED), schedule.steps
         for number in range(steps):
@@ -134,10 +133,11 @@ class Window:
             found = self._distortion.slopes(values)
             state.step(self._inside(found), slopes, extra, self._quantizer.step, _speed(share))
             if self._quantizer.clips is not None:
-                np.clip(state.latents, *self._quantizer[2:], out=state.latents)
+                low, high = self._quantizer.lowest, self._quantizer.clips
+                np.clip(state.latents, low, high, out=state.latents)
             advance((number + 1) / steps)
         self._set(np.rint(state.latents))
-        after, fewer = self._cost(self._rounded)
+        after, fewer = self._cost()
         if fewer + after < bits + before:
             return Found(self._rounded, before, after)
         return Found(plain, before, before)
@@ -204,8 +204,8 @@ class Window:
             np.divide(scale * width * width, square, out=slopes[c])
         return values, slopes, extra
 
-    def _cost(self, rounded: Floats) -> tuple[float, float]:
-        """Distortion and code length of rounded latents.
+    def _cost(self) -> tuple[float, float]:
+        """Distortion and code length of the rounded latents, in bits.
 
         Code lengths are whole parts of a bit, so their sum does not depend on the order.
         """
@@ -216,7 +216,7 @@ class Window:
         bits = 0.0
         for table, plane in zip(every, at, strict=True):
             bits += float(self._lengths[table, plane].sum(dtype=np.float64))
-        return self._distortion.seen(rounded * self._quantizer.step[:, None, None]), bits
+        return self._distortion.seen(self._rounded * self._quantizer.step[:, None, None]), bits
 
 
 class _Adam:
