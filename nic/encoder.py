@@ -9,7 +9,7 @@ from nic.errors import UsageError
 from nic.format import pack, records
 from nic.format.records import Record, Stage
 from nic.format.strips import strip_rows
-from nic.limits import Limit
+from nic.limits import SEARCHED, Limit
 from nic.loader import Loader
 from nic.models import zoo
 from nic.picture import alpha as alphas
@@ -81,10 +81,14 @@ class Encoder:
         """
         encoding.check_size(picture.width, picture.height)
         self.limit.check_named(picture.width, picture.height)
-        rows = strip_rows(picture.width, picture.height, self.settings.strip_pixels)
+        options = replace(options or Encoding(), **changes)
+        pixels = self.settings.strip_pixels
+        if options.effort > 1:
+            pixels = min(pixels, SEARCHED)
+        rows = strip_rows(picture.width, picture.height, pixels)
         if rows < picture.height:
             self.limit.check_width(picture.width)
-        yield from self._encode(picture, rows, replace(options or Encoding(), **changes))
+        yield from self._encode(picture, rows, options)
 
     def _encode(self, picture: Rows, rows: int, options: Encoding) -> Iterator[Record]:
         """Yield records of latents, one for each strip of ``rows`` rows."""

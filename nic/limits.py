@@ -23,6 +23,7 @@ NATIVE = 90 << 20  # bytes: ... which is a pass of the reference over 8192 colum
 KERAS = 600 << 20  # bytes: ... or the activations of one tile
 COLUMN = 3600  # bytes per column of pixels: a pass of the default network
 STRIP_MEMORY = 400 << 20  # bytes that a strip may need, unless another number is asked for
+SEARCHED = 4 << 20  # most pixels of a strip in which better latents are searched
 STRIPS = 128 << 20  # bytes: the program, and a pass of the default network over 20,000 columns
 
 

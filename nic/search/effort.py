@@ -33,7 +33,8 @@ SCHEDULES = {
     8: Schedule(450, 0.6),
     9: Schedule(1000, 0.6),
 }
-SIDE = 240  # latents a side, without context: 1920x1080 is one window
+WHOLE = 1 << 15  # most latents of a picture in one window, as 1920x1080 is: memory for 10 KB each
+SIDE = 144  # latents a side of other windows, without context
 BLOCK = 2  # latents a side that share a class; windows do not cut them
 
 Advance = Callable[[float], None]  # gets the share of the work that is done, 0..1
@@ -128,11 +129,12 @@ class _Measured:
 
 def windows(h: int, w: int, reach: int) -> Iterator[tuple[Span, Span]]:
     """Yield spans of rows and columns, whose edges do not cut the blocks that share a class."""
-    for rows in _even(h, reach):
-        for columns in _even(w, reach):
+    side = max(h, w) if h * w <= WHOLE else SIDE
+    for rows in _even(h, side, reach):
+        for columns in _even(w, side, reach):
             yield rows, columns
 
 
-def _even(length: int, reach: int) -> list[Span]:
-    blocks = spans(-(-length // BLOCK), SIDE // BLOCK, -(-reach // BLOCK))
+def _even(length: int, side: int, reach: int) -> list[Span]:
+    blocks = spans(-(-length // BLOCK), -(-side // BLOCK), -(-reach // BLOCK))
     return [Span(*(min(BLOCK * edge, length) for edge in span)) for span in blocks]
