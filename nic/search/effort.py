@@ -24,14 +24,14 @@ from nic.transform.tiles import Span, spans, unit
 from nic.types import STRIDE, Floats, Pixels, peak
 
 SCHEDULES = {
-    2: Schedule(10, 0.2, 1.2),
-    3: Schedule(20, 0.3, 1.1),
-    4: Schedule(35, 0.36),
-    5: Schedule(60, 0.42),
-    6: Schedule(110, 0.5),
-    7: Schedule(200, 0.55),
-    8: Schedule(450, 0.6),
-    9: Schedule(1000, 0.6),
+    2: Schedule(10, 0.25, 0.04, 1.2),
+    3: Schedule(20, 0.35, 0.04, 1.1),
+    4: Schedule(35, 0.4, 0.04),
+    5: Schedule(60, 0.42, 0.04),
+    6: Schedule(110, 0.42, 0.03),
+    7: Schedule(200, 0.42, 0.02),
+    8: Schedule(450, 0.42, 0.01),
+    9: Schedule(1000, 0.42, 0.005),
 }
 WHOLE = 1 << 15  # most latents of a picture in one window, as 1920x1080 is: memory for 10 KB each
 SIDE = 144  # latents a side of other windows, without context
@@ -86,6 +86,9 @@ def searched(
             advance((before + share) / len(places))
 
         found = window.search(schedule, done)
+        if found.after == found.before:  # it ran away from the minimum
+            calmer = schedule._replace(noise=schedule.noise / 2)
+            found = window.search(calmer, done)
         latents[:, *here] = found.latents
         gained += found.before - found.after
     header = record.header.after("search", quality=quality)

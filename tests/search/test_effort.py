@@ -327,7 +327,7 @@ def flat(value, shape=(2, 4, 6)):
 def test_latents_move_to_the_target_where_that_is_worth_the_bits():
     assert (
         window(flat(5.0), flat(4.0), weight=40)
-        .search(descent.Schedule(100, 0.4), lambda _: None)
+        .search(descent.Schedule(100, 0.4, 0.04), lambda _: None)
         .latents
         == 5
     ).all()
@@ -335,8 +335,8 @@ def test_latents_move_to_the_target_where_that_is_worth_the_bits():
 
 def test_latents_go_to_zero_where_they_are_not_worth_their_bits():
     assert (
-        window(flat(1.0), flat(1.0), weight=0.5)
-        .search(descent.Schedule(100, 0.4), lambda _: None)
+        window(flat(0.8), flat(0.8), weight=0.5)
+        .search(descent.Schedule(100, 0.4, 0.04), lambda _: None)
         .latents
         == 0
     ).all()
@@ -357,14 +357,14 @@ def test_it_keeps_the_latents_if_others_cost_more():
     quantizer = descent.Quantizer(np.ones(2, np.float32), [], -15)
     made = descent.Window(latents, free, 2, Rates(), quantizer, Distance())
     np.testing.assert_array_equal(
-        made.search(descent.Schedule(40, 0.4), lambda _: None).latents, latents
+        made.search(descent.Schedule(40, 0.4, 0.04), lambda _: None).latents, latents
     )
 
 
 def test_only_free_latents_of_coded_channels_move():
     found = (
         window(flat(5.0), flat(4.0), 40, (slice(1, 3), slice(2, 6)), 1)
-        .search(descent.Schedule(100, 0.4), lambda _: None)
+        .search(descent.Schedule(100, 0.4, 0.04), lambda _: None)
         .latents
     )
     expected = flat(4.0)
@@ -376,7 +376,7 @@ def test_predicted_channels_pay_for_differences():
     """A plane of equal values costs nothing but its corner, so it stays where it is."""
     found = (
         window(flat(9.3), flat(9.0), 1, predicted=[0, 1])
-        .search(descent.Schedule(60, 0.4), lambda _: None)
+        .search(descent.Schedule(60, 0.4, 0.04), lambda _: None)
         .latents
     )
     np.testing.assert_array_equal(found, flat(9.0))
@@ -385,7 +385,7 @@ def test_predicted_channels_pay_for_differences():
 def test_without_excess_latents_stay_in_the_codebook():
     found = (
         window(flat(30.0), flat(14.0), 40, clips=16)
-        .search(descent.Schedule(200, 0.4), lambda _: None)
+        .search(descent.Schedule(200, 0.4, 0.04), lambda _: None)
         .latents
     )
     assert found.max() == 16
@@ -393,5 +393,5 @@ def test_without_excess_latents_stay_in_the_codebook():
 
 def test_it_tells_how_far_it_is():
     shares = []
-    window(flat(5.0), flat(3.0), 40).search(descent.Schedule(4, 0.4), shares.append)
+    window(flat(5.0), flat(3.0), 40).search(descent.Schedule(4, 0.4, 0.04), shares.append)
     assert shares == [0.25, 0.5, 0.75, 1.0]
