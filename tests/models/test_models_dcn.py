@@ -388,7 +388,8 @@ def test_the_training_script_trains_it_and_goes_on(given, tmp_path):
     short = (
         config.read_text().replace("batch = 8", "batch = 2").replace("patch = 128", "patch = 16")
     )
-    short = short.replace("decay_from = 0.2", "halve_every = 2")
+    short = short.replace("warm_up = 200\ndecay_from = 0.2", "halve_every = 2")
+    short = short.replace("learning_rate = 3e-4", "learning_rate = 1e-3")
     (tmp_path / "short.toml").write_text(short)
     for i, picture in enumerate(given["picture"]):
         Image.fromarray((255 * picture).astype("uint8")).save(tmp_path / f"{i}.png")
