@@ -17,7 +17,6 @@ from nic.picture import metadata
 from nic.picture.pixels import Picture, simplified
 from nic.picture.rows import Rows, of_picture
 from nic.quantize import rounding
-from nic.resources import cores
 from nic.settings import Encoding, Settings
 from nic.transform import encoding, strips
 from nic.transform.backends import Backend
@@ -132,8 +131,9 @@ class Encoder:
         def size(record: Record) -> int:
             return records.size(self.forward(record, Stage.PACKED))
 
-        model, threads = self.loader.model(record.header), self.settings.threads or cores()
-        return searched(record, around, model, effort, threads, size, advance)
+        model = self.loader.model(record.header)
+        synthesis = self.loader.synthesis(model)
+        return searched(record, around, model, synthesis, effort, size, advance)
 
     def _encode_alpha(self, plane: Pixels | None, quality: float | None) -> bytes:
         """Chunk A of an alpha plane (H, W).

@@ -1,11 +1,17 @@
 """Loading of models and networks, each once, when it is first needed."""
 
+from typing import TYPE_CHECKING
+
 from nic.errors import UsageError
 from nic.format.header import Header
 from nic.models import zoo
 from nic.models.tables import Prior
+from nic.resources import cores
 from nic.settings import Settings
 from nic.transform import backends
+
+if TYPE_CHECKING:
+    from nic.models.native.gradient import Synthesis
 
 
 class Loader:
@@ -16,6 +22,7 @@ class Loader:
         self._chosen: tuple[zoo.Model, int | None] | None = None
         self._models: dict[str, zoo.Model] = {}
         self._transforms: dict[str, backends.Backend] = {}
+        self._syntheses: dict[str, Synthesis] = {}
 
     def to_encode_with(self, channels: int | None) -> tuple[zoo.Model, int | None]:
         """The model that the settings name, and how many of its channels are coded.
@@ -57,3 +64,13 @@ class Loader:
             s = self._settings
             self._transforms[model.id] = backends.load(model, s.backend, s.device, s.threads)
         return self._transforms[model.id]
+
+    def synthesis(self, model: zoo.Model) -> "Synthesis":
+        """The synthesis of a model in native code, which gives slopes too."""
+        if model.id not in self._syntheses:
+            from nic.models.native.gradient import Synthesis
+            from nic.models.native.layers import transform_of
+
+            threads = self._settings.threads or cores()
+            self._syntheses[model.id] = Synthesis(transform_of(model, "synthesis"), threads)
+        return self._syntheses[model.id]

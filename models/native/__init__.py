@@ -4,7 +4,6 @@ transform.h describes the networks, the arithmetic and the passes.
 """
 
 import os
-import threading
 from enum import IntEnum
 from typing import Any
 
@@ -14,12 +13,12 @@ from numpy.typing import NDArray
 from nic.errors import ModelError, NicError, UsageError
 from nic.models.native._transform import ffi, lib
 from nic.models.native.layers import Transform
+from nic.models.native.work import aligned, together
 from nic.types import STRIDE
 
 VARIABLE = "NIC_ISA"  # names the instruction set to use, for tests and reports
 REAL = 32  # bits of samples that are floats
 SAMPLES = {8: np.uint8, 16: np.uint16, REAL: np.float32}
-ALIGNMENT = 64  # bytes of the arena
 
 
 class Isa(IntEnum):
@@ -82,10 +81,8 @@ class Network:
 
         Args: signs: what the activations of a synthesis keep, and those of an analysis follow.
         """
-        network = self._network(depth)
-        if signs is not None:
-            network.signs = signs.data
-        return Pass(self, network, (width, height, colours, depth), threads)
+        shape = width, height, colours, depth
+        return Pass(self, self._network(depth), shape, threads, signs)
 
     def _network(self, depth: int) -> Any:
         _, scale, offset = self._transform
@@ -116,15 +113,17 @@ class Pass:
     """A picture on its way through a network, from top to bottom."""
 
     def __init__(
-        self, network: Network, given: Any, shape: tuple[int, int, int, int], threads: int
-    ) -> None:
-        self._network, self._given, self._threads = network, given, threads  # kept alive, too
+        self, network: Network, given: Any, shape: tuple[int, int, int, int], threads: int,
+        signs: Signs | None = None,
+    ) -> None:  # fmt: skip
+        self._network, self._given, self._signs = network, given, signs  # also to keep them alive
+        self._threads = threads
+        if signs is not None:
+            given.signs = signs.data
         self._width, self._height, self._colours, self._depth = shape
         picture, size = _picture(*shape), ffi.new("size_t *")
         _check(lib.transform_size(given, picture, threads, size))
-        self._memory = np.empty(size[0] + ALIGNMENT, np.uint8)
-        first = -self._memory.ctypes.data % ALIGNMENT
-        self._arena = self._memory[first : first + size[0]]
+        self._arena = aligned(size[0])
         state = ffi.new("transform_state **")
         arena = ffi.from_buffer("char[]", self._arena)
         _check(lib.transform_start(arena, given, picture, threads, isa(), state))
@@ -148,26 +147,10 @@ class Pass:
         out = self._output(ready)
         source, target = ffi.from_buffer(rows), ffi.from_buffer(out)
         _check(lib.transform_push(self._state, source, count, target))
-        self._work(rows, out)
+        together(self._threads, self._share, rows, out)
         return out
 
-    def _work(self, *buffers: NDArray[Any]) -> None:
-        """Do the work of a push in all threads.
-
-        Each thread holds this pass and its buffers, so that an interrupt here frees none of them
-        while another thread still works.
-        """
-        others = [
-            threading.Thread(target=self._share, args=(number, buffers))
-            for number in range(1, self._threads)
-        ]
-        for thread in others:
-            thread.start()
-        self._share(0, buffers)
-        for thread in others:
-            thread.join()
-
-    def _share(self, number: int, _: tuple[NDArray[Any], ...]) -> None:
+    def _share(self, number: int) -> None:
         lib.transform_work(self._state, number)
 
     def _output(self, rows: int) -> NDArray[Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nic.models.native import Network, Signs
+from nic.models.native import REAL, Network, Signs
 from nic.models.native.layers import Layer, Transform
 from nic.types import STRIDE, Floats
 
@@ -14,29 +14,31 @@ from nic.types import STRIDE, Floats
 class Synthesis:
     """Latents to pixels, and the slopes of a function of pixels to those of the same latents."""
 
-    def __init__(self, synthesis: Transform, height: int, width: int, threads: int = 1) -> None:
-        """``height`` and ``width`` of the latents. Raises ModelError."""
-        forwards = with_signs(synthesis)
-        self._size = STRIDE * width, STRIDE * height
-        self._threads = threads
+    def __init__(self, transform: Transform, threads: int = 1) -> None:
+        """``transform``: the synthesis. Raises ModelError."""
+        forwards = with_signs(transform)
+        self.threads = threads
         self._forwards = Network(forwards, analysis=False)
         self._backwards = Network(transposed(forwards), analysis=True)
-        self._signs = Signs(self._forwards, *self._size)
+        self._size = 0, 0  # width and height in pixels
+        self._signs: Signs | None = None
 
     def decode(self, latents: Floats) -> Floats:
         """Pixels float32 (8h, 8w, 3) around [0, 1], not clipped, of latents float32 (C, h, w)."""
+        size = STRIDE * latents.shape[2], STRIDE * latents.shape[1]
+        if size != self._size:
+            self._size, self._signs = size, Signs(self._forwards, *size)
         return self._run(self._forwards, latents)
 
     def slopes(self, of_pixels: Floats) -> Floats:
         """Slopes float32 (C, h, w) with respect to the latents that were last decoded.
 
-        Args: of_pixels: float32 (8h, 8w, 3), the slopes with respect to the pixels.
+        Args: of_pixels: float32 (8h, 8w, 3), the slopes with respect to their pixels.
         """
         return self._run(self._backwards, of_pixels)
 
     def _run(self, network: Network, rows: Floats) -> NDArray[Any]:
-        one = network.start(*self._size, 3, 32, self._threads, self._signs)
-        return one.push(rows)
+        return network.start(*self._size, 3, REAL, self.threads, self._signs).push(rows)
 
 
 def with_signs(transform: Transform) -> Transform:

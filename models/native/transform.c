@@ -5,32 +5,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "platform.h"
 #include "transform_internal.h"
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <sched.h>
-#define GIVE_WAY() sched_yield()
-#else
-#define GIVE_WAY() ((void)0)
-#endif
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#define FORBID(from, bytes) ASAN_POISON_MEMORY_REGION(from, bytes)
-#define ALLOW(from, bytes) ASAN_UNPOISON_MEMORY_REGION(from, bytes)
-#define GUARD LINE /* floats after each array of the arena that nobody may touch */
-#else
-#define FORBID(from, bytes) ((void)0)
-#define ALLOW(from, bytes) ((void)0)
-#define GUARD 0
-#endif
 
 #define BLOCK 8  /* rows of pixels in a block, and phases at full resolution */
 #define LINE 16  /* floats in a line of the cache */
 #define RGB 3
 #define MOST_GROUPS 64
 #define CHUNK_SIGNS (CHUNK / 8) /* bytes */
-#define PATIENCE 2000 /* looks at a counter before giving way to other threads */
 
 /* The rows of a tensor that are still needed. Row r has its planes [channels][phases] of `stride`
  * floats at data + (r mod rows) * channels * phases * stride. */

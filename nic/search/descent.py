@@ -83,11 +83,10 @@ class Schedule(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Rounded latents (C, h, w), and the distortion in bits before and after a search."""
+    """Rounded latents (C, h, w) that cost less, and by how many bits their distortion is lower."""
 
     latents: Floats
-    before: float
-    after: float
+    gained: float
 
 
 class Distortion(Protocol):
@@ -101,7 +100,7 @@ class Distortion(Protocol):
 
 
 class Window:
-    """Latents of a part of a picture, of which those in a rectangle may change."""
+    """A part of a picture. Its latents in a rectangle may change; those around it do not."""
 
     def __init__(
         self, latents: Floats, free: tuple[slice, slice], coded: int, rates: Rates,
@@ -121,12 +120,13 @@ class Window:
         self._lengths = np.minimum(rates.lengths, np.float32(DEAREST))
         self._extra = np.diff(self._lengths)  # (T, S - 1), of the next symbol
 
-    def search(self, schedule: Schedule, advance: Callable[[float], None]) -> Found:
-        """The latents after a search, or as before if they cost less then.
+    def search(self, schedule: Schedule, advance: Callable[[float], None]) -> Found | None:
+        """Latents that cost less; None if the search ran away from the minimum.
 
         Args: advance: called after every step with the share of the steps that are done.
         """
-        plain, before, bits = self._rounded.copy(), *self._cost()
+        self._set(np.rint(self._latents))
+        before, bits = self._cost()
         state = _Adam(self._latents)
         random, steps = np.random.default_rng(SEED), schedule.steps
         for number in range(steps):
@@ -143,10 +143,7 @@ class Window:
             advance((number + 1) / steps)
         self._set(np.rint(state.latents))
         after, fewer = self._cost()
-        if fewer + after < bits + before:
-            return Found(self._rounded, before, after)
-        self._rounded = plain
-        return Found(plain, before, before)
+        return Found(self._rounded, before - after) if fewer + after < bits + before else None
 
     def _inside(self, planes: NDArray[Number]) -> NDArray[Number]:
         return planes[: self._coded, self._free[0], self._free[1]]

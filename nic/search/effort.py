@@ -16,7 +16,6 @@ from nic.format.records import Record
 from nic.models.model import Model
 from nic.models.native.distortion import Distortion
 from nic.models.native.gradient import Synthesis
-from nic.models.native.layers import Transform, transform_of
 from nic.quantize.rounding import quantize
 from nic.search.context import Strip
 from nic.search.descent import Quantizer, Schedule, Window
@@ -43,7 +42,7 @@ Advance = Callable[[float], None]  # gets the share of the work that is done, 0.
 
 
 def searched(
-    record: Record, strip: Strip, model: Model, effort: int, threads: int,
+    record: Record, strip: Strip, model: Model, synthesis: Synthesis, effort: int,
     size: Callable[[Record], int], advance: Advance,
 ) -> Record:  # fmt: skip
     """A record of latents, changed to cost less at its quality, or as it is if they cost more.
@@ -57,47 +56,68 @@ def searched(
     """
     if not model.has_prior:
         raise UsageError(f"model {model.name} has no tables; without them --effort is of no use")
-    symbols = quantize(record, model)
-    quality, channels = symbols.header.quality, symbols.header.channels
-    assert quality is not None  # the quantizer sets it
-    gain = model.gain(quality)[:, None, None]
-    latents = strip.latents * gain
-    latents[channels:] = 0
-    rates = Lengths(model.prior, quality, channels, model.codebook)
-    low, high = model.codebook
-    quantizer = Quantizer(
-        model.step(quality), [*model.predicted], low, None if model.has_excess else high
-    )
-    _, h, w = latents.shape
-    last = h - strip.below
-    transform, schedule = transform_of(model, "synthesis"), schedule_of(model.measure, effort)
-    tradeoff, weight = model.tradeoff(quality), schedule.weight
-    gained = 0.0  # bits of distortion
-    places = list(windows(h, w, model.reach[1]))
-    for number, (y, x) in enumerate(places):
-        inside = slice(max(y.first, strip.above) - y.start, max(0, min(y.last, last) - y.start))
-        if inside.start >= inside.stop:
-            continue
-        here = slice(y.start, y.stop), slice(x.start, x.stop)
-        pixels = strip.pixels[tuple(slice(s.start * STRIDE, s.stop * STRIDE) for s in here)]
-        free = inside, x.crop(1)
-        measured = _Measured(pixels, model.measure, tradeoff, weight, transform, threads)
-        window = Window(latents[:, *here], free, channels, rates, quantizer, measured)
-
-        def done(share: float, before: int = number) -> None:
-            advance((before + share) / len(places))
-
-        found = window.search(schedule, done)
-        if found.after == found.before:  # it ran away from the minimum
-            calmer = schedule._replace(noise=schedule.noise / 2)
-            found = window.search(calmer, done)
-        latents[:, *here] = found.latents
-        gained += found.before - found.after
-    header = record.header.after("search", quality=quality)
-    planes = latents[:, strip.above : last] / gain
-    better = replace(record, header=header, data=planes.astype("<f4").tobytes())
-    plain = replace(record, header=record.header.after("search", quality=quality))
+    header = quantize(record, model).header  # with the quality and the channels that are used
+    assert header.quality is not None
+    plain = replace(record, header=record.header.after("search", quality=header.quality))
+    gain = model.gain(header.quality)[:, None, None]
+    search = _Search(strip, model, synthesis, header.quality, header.channels, effort)
+    latents, gained = search.run(strip.latents * gain, advance)
+    better = replace(plain, data=(latents / gain).astype("<f4").tobytes())
     return better if 8 * (size(better) - size(plain)) < gained else plain
+
+
+class _Search:
+    """The search in all windows of a strip."""
+
+    def __init__(
+        self, strip: Strip, model: Model, synthesis: Synthesis, quality: float, channels: int,
+        effort: int,
+    ) -> None:  # fmt: skip
+        self._strip, self._model, self._synthesis = strip, model, synthesis
+        self._quality, self._channels = quality, channels
+        self._schedule = schedule_of(model.measure, effort)
+        self._rates = Lengths(model.prior, quality, channels, model.codebook)
+        low, high = model.codebook
+        clips = None if model.has_excess else high
+        self._quantizer = Quantizer(model.step(quality), [*model.predicted], low, clips)
+
+    def run(self, latents: Floats, advance: Advance) -> tuple[Floats, float]:
+        """Search window by window; each has what earlier ones found as context.
+
+        Args: latents: (C, h, w) in steps of the quantizer, with context; they are changed.
+        Returns: those without context, and by how many bits their distortion is lower.
+        """
+        latents[self._channels :] = 0
+        _, h, w = latents.shape
+        gained, last = 0.0, h - self._strip.below
+        places = list(windows(h, w, self._model.reach[1]))
+        for number, (y, x) in enumerate(places):
+            first = max(y.first, self._strip.above)
+            inside = slice(first - y.start, max(0, min(y.last, last) - y.start))
+            if inside.start >= inside.stop:
+                continue
+
+            def done(share: float, before: int = number) -> None:
+                advance((before + share) / len(places))
+
+            window = self._window(latents, y, x, inside)
+            calmer = self._schedule._replace(noise=self._schedule.noise / 2)
+            if found := window.search(self._schedule, done) or window.search(calmer, done):
+                latents[:, y.start : y.stop, x.start : x.stop] = found.latents
+                gained += found.gained
+        return latents[:, self._strip.above : last], gained
+
+    def _window(self, latents: Floats, y: Span, x: Span, rows: slice) -> Window:
+        """The window of these spans, in which ``rows`` may change."""
+        there = tuple(slice(s.start * STRIDE, s.stop * STRIDE) for s in (y, x))
+        tradeoff = self._model.tradeoff(self._quality)
+        distortion = _Distortion(
+            self._strip.pixels[there], self._model.measure, tradeoff, self._schedule.weight,
+            self._synthesis,
+        )  # fmt: skip
+        part = latents[:, y.start : y.stop, x.start : x.stop]
+        free = rows, x.crop(1)
+        return Window(part, free, self._channels, self._rates, self._quantizer, distortion)
 
 
 def schedule_of(measure: str, effort: int) -> Schedule:
@@ -109,19 +129,18 @@ def schedule_of(measure: str, effort: int) -> Schedule:
     return usual._replace(noise=noise, rate=rate)
 
 
-class _Measured:
+class _Distortion:
     """The distortion of the latents of a window, in bits; see ``nic.search.descent``."""
 
     def __init__(
-        self, pixels: Pixels, measure: str, tradeoff: float, weight: float,
-        transform: Transform, threads: int,
-    ) -> None:  # fmt: skip
+        self, pixels: Pixels, measure: str, tradeoff: float, weight: float, synthesis: Synthesis
+    ) -> None:
         """``weight``: a factor of the slopes."""
         picture = unit(pixels)
         height, width, _ = picture.shape
         counted = slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
-        self._measure = Distortion(measure, picture, counted, threads)
-        self._synthesis = Synthesis(transform, height // STRIDE, width // STRIDE, threads)
+        self._measure = Distortion(measure, picture, counted, synthesis.threads)
+        self._synthesis = synthesis
         self._bits = float(tradeoff * height * width)
         self._peak = np.float32(peak(pixels))
         self._weight = np.float32(weight * self._bits)

@@ -34,7 +34,7 @@ def test_slopes_are_those_of_differences(name, shape):
     transform = (
         layers.dcn_of_random_weights("synthesis", 16) if name == "dcn" else synthesis_of(name)
     )
-    network, latents = Synthesis(transform, *shape), latents_of(transform, *shape)
+    network, latents = Synthesis(transform), latents_of(transform, *shape)
     direction = latents_of(transform, *shape, seed=3)
     weights = some_slopes(*shape)
 
@@ -67,7 +67,7 @@ def test_slopes_equal_those_of_keras():
     transform = transform_of(model, "synthesis")
     for shape in SHAPES:
         latents, weights = latents_of(transform, *shape), some_slopes(*shape)
-        network = Synthesis(transform, *shape, threads=2)
+        network = Synthesis(transform, threads=2)
         pixels = network.decode(latents)
         variable = tf.Variable(np.moveaxis(latents, 0, -1)[None])
         with tf.GradientTape() as tape:
@@ -88,16 +88,27 @@ def test_slopes_are_the_same_on_every_instruction_set_and_with_any_threads(
     results = []
     for name, count in ((SETS[0].name, 1), (isa.name, threads)):
         monkeypatch.setenv(native.VARIABLE, name.lower())
-        network = Synthesis(transform, *shape, threads=count)
+        network = Synthesis(transform, threads=count)
         pixels = network.decode(latents_of(transform, *shape))
         results.append((pixels, network.slopes(some_slopes(*shape))))
     for one, other in zip(*results, strict=True):
         np.testing.assert_array_equal(one, other)
 
 
+def test_one_network_serves_pictures_of_several_sizes():
+    transform = synthesis_of("light-5")
+    one = Synthesis(transform)
+    for shape in (*SHAPES, SHAPES[0]):
+        alone = Synthesis(transform)
+        for network in (one, alone):
+            network.decode(latents_of(transform, *shape))
+        slopes = [network.slopes(some_slopes(*shape)) for network in (one, alone)]
+        np.testing.assert_array_equal(*slopes)
+
+
 def test_signs_are_kept_for_each_picture_by_itself():
     transform, shape = synthesis_of("light-5"), (2, 3)
-    first, second = Synthesis(transform, *shape), Synthesis(transform, *shape)
+    first, second = Synthesis(transform), Synthesis(transform)
     first.decode(latents_of(transform, *shape))
     before = first.slopes(some_slopes(*shape))
     second.decode(-latents_of(transform, *shape))

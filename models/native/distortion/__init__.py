@@ -4,13 +4,12 @@ The three measures of ``nic.models.distortion.measures`` without Keras, for a se
 hundred times about one picture. distortion.h describes them and their arithmetic.
 """
 
-import threading
-
 import numpy as np
 
 from nic.errors import NicError, UsageError
-from nic.models.native import ALIGNMENT, VARIABLE, isa
+from nic.models.native import VARIABLE, isa
 from nic.models.native.distortion import _distortion
+from nic.models.native.work import aligned, together
 from nic.types import Floats
 
 ffi, lib = _distortion.ffi, _distortion.lib
@@ -57,9 +56,7 @@ class Distortion:
         shape = ffi.new("distortion_shape *", (width, height, *ends))[0]
         size = ffi.new("size_t *")
         _check(lib.distortion_size(MEASURES[measure], shape, threads, size))
-        memory = np.empty(size[0] + ALIGNMENT, np.uint8)
-        first = -memory.ctypes.data % ALIGNMENT
-        self._arena = memory[first : first + size[0]]
+        self._arena = aligned(size[0])
         state = ffi.new("distortion_state **")
         _check(
             lib.distortion_start(
@@ -95,19 +92,10 @@ class Distortion:
         pixels = ffi.from_buffer("float[]", decoded)
         slopes = ffi.from_buffer("float[]", gradient, require_writable=True)
         lib.distortion_begin(self._state, pixels, slopes)
-        others = [
-            threading.Thread(target=self._share, args=(number, decoded, gradient))
-            for number in range(1, self._threads)
-        ]
-        for thread in others:
-            thread.start()
-        self._share(0, decoded, gradient)
-        for thread in others:
-            thread.join()
+        together(self._threads, self._share, decoded, gradient)
         return float(lib.distortion_value(self._state))
 
-    def _share(self, number: int, *_: Floats) -> None:
-        """One thread's work. It holds the arrays: an interrupt elsewhere must not free them."""
+    def _share(self, number: int) -> None:
         lib.distortion_work(self._state, number)
 
     def _expect(self, pixels: Floats) -> None:

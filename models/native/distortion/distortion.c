@@ -3,31 +3,13 @@
 
 #include <string.h>
 
+#include "../platform.h"
 #include "internal.h"
-
-#if defined(__unix__) || defined(__APPLE__)
-#include <sched.h>
-#define GIVE_WAY() sched_yield()
-#else
-#define GIVE_WAY() ((void)0)
-#endif
-
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#define FORBID(from, bytes) ASAN_POISON_MEMORY_REGION(from, bytes)
-#define ALLOW(from, bytes) ASAN_UNPOISON_MEMORY_REGION(from, bytes)
-#define GUARD LINE /* bytes after each array of the arena that nobody may touch */
-#else
-#define FORBID(from, bytes) ((void)0)
-#define ALLOW(from, bytes) ((void)0)
-#define GUARD 0
-#endif
 
 #define LINE 64            /* bytes in a line of the cache */
 #define LEAST_SIMILARITY 11 /* pixels a side of the coarsest level: a window */
 #define LEAST_VISUAL 8
 #define LEAST_BAND 48      /* rows; above and below, a band computes 10 more */
-#define PATIENCE 2000      /* looks at a counter before giving way to other threads */
 
 /* ---- Layout ----------------------------------------------------------------------------- */
 
