@@ -177,7 +177,7 @@ def _in_order(coded: dict[int, Coded]) -> list[Coded]:
 
 
 class Lengths:
-    """What symbols cost with the model's tables, at a quality and for so many channels."""
+    """The code lengths of symbols in the tables of a model, at one quality."""
 
     def __init__(
         self, prior: Prior, quality: float, channels: int, codebook: tuple[int, int]

@@ -132,7 +132,7 @@ def latents(record: Record) -> NDArray[np.float32]:
 
 
 def joined(strips: Iterable[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Join the latents of strips, float32 (C, h', w), to those of the picture, (h, w, C)."""
+    """Join strips of latents, float32 (C, h', w) each, to one array (h, w, C)."""
     return np.ascontiguousarray(np.moveaxis(np.concatenate(list(strips), axis=1), 0, -1))
 
 

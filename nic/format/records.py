@@ -126,7 +126,7 @@ class Reading:
     Attributes:
         data: reads chunk D; by default all of it.
         skipped: letters of chunks that are not wanted. Those are not read if the source can seek.
-        prepare: is called before the payload of a chunk is read, but not before that of chunk D.
+        prepare: called before the payload of every chunk but D is read.
     """
 
     data: ReadData = _read_all

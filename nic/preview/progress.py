@@ -116,7 +116,7 @@ def _thumbnail(decoder: Decoder, parts: list[Part], options: Decoding) -> Versio
 def _steps(decoder: Decoder, growing: Growing, every: bool) -> Iterator[Record]:
     """Read a record, after its first 8 bytes, and yield what can be shown before its end.
 
-    These are records of its leading channels: those of the thumbnail first.
+    The records hold leading channels: first those of the thumbnail, then more.
     """
     source, magic = cast(BinaryIO, growing), bytes(growing.data[-len(MAGIC) :])
     parts = Parts(*read_head(source, magic))

@@ -28,7 +28,7 @@ class Shrink:
     size: int | None = None
 
     def scale_of(self, longest: int) -> int:
-        """The scale to begin with, for a picture whose longest side has so many pixels."""
+        """The scale of the averages, which may be resampled later; ``longest``: side in pixels."""
         if self.size is None:
             return self.scale
         enough = [scale for scale in SCALES if -(-longest // scale) >= self.size]

@@ -65,7 +65,7 @@ def part_of(decoder: Decoder, record: Record) -> Part:
 
 
 def blank_below(decoder: Decoder, header: Header) -> list[Part]:
-    """Blank rows for those of a picture in strips that follow a strip: latents of zero."""
+    """Blank rows in place of the strips that follow one: latents of zero."""
     if header.strip is None or is_last(header):
         return []
     whole = replace(

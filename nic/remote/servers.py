@@ -29,7 +29,7 @@ def is_url(name: str) -> bool:
 
 @contextmanager
 def opened(url: str) -> Iterator[BinaryIO]:
-    """The file of a URL, of which only the ranges that are read are fetched.
+    """Open a URL. Only the ranges that are read are fetched.
 
     Raises: NicError when fsspec or its package for this kind of URL is missing, or when the server
         cannot be reached, refuses, is too slow, or does not give ranges.
